@@ -1,0 +1,37 @@
+// For its side effect: the store only accepts requests signed with SigV4A, and without this the
+// SDK finds no implementation and throws.
+import '@aws-sdk/signature-v4a';
+import {
+  CloudFrontKeyValueStoreClient,
+  DescribeKeyValueStoreCommand,
+  GetKeyCommand,
+  UpdateKeysCommand,
+} from '@aws-sdk/client-cloudfront-keyvaluestore';
+import { TIMEOUTS } from './clients.ts';
+import type { PointerStore } from './pointer.ts';
+
+/** The CloudFront key-value store with that ARN. */
+export function keyValueStore(KvsARN: string): PointerStore {
+  const client = new CloudFrontKeyValueStoreClient({ requestHandler: TIMEOUTS, maxAttempts: 3 });
+  return {
+    async version(abortSignal) {
+      const { ETag } = await client.send(new DescribeKeyValueStoreCommand({ KvsARN }), {
+        abortSignal,
+      });
+      if (!ETag) throw new Error('DescribeKeyValueStore answered without an ETag');
+      return ETag;
+    },
+    async get(Key, abortSignal) {
+      try {
+        return (await client.send(new GetKeyCommand({ KvsARN, Key }), { abortSignal })).Value;
+      } catch (error) {
+        if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
+        throw error;
+      }
+    },
+    async put(values, IfMatch, abortSignal) {
+      const Puts = [...values].map(([Key, Value]) => ({ Key, Value }));
+      await client.send(new UpdateKeysCommand({ KvsARN, IfMatch, Puts }), { abortSignal });
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import * as v from 'valibot';
+import type { Manifest } from '../../lib/release/contract.ts';
+
+const manifestSchema = v.object({
+  version: v.literal(1),
+  id: v.string(),
+  revision: v.string(),
+  createdAt: v.string(),
+  files: v.array(
+    v.object({
+      path: v.string(),
+      key: v.string(),
+      size: v.number(),
+      sha256: v.string(),
+      type: v.string(),
+    }),
+  ),
+});
+
+/** What stands under a manifest's key is none. */
+export class DamagedManifest extends Error {
+  constructor(id: string, reason: string) {
+    super(`manifest of ${id}: ${reason}`);
+    this.name = 'DamagedManifest';
+  }
+}
+
+/** @throws DamagedManifest naming the first place that is not as `contract.ts` has it. */
+export function readManifest(text: string, id: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new DamagedManifest(id, `not JSON (${(error as Error).message})`);
+  }
+  const read = v.safeParse(manifestSchema, json, { abortEarly: true });
+  if (!read.success) {
+    const [issue] = read.issues;
+    throw new DamagedManifest(id, `${v.getDotPath(issue) ?? 'all of it'}: ${issue.message}`);
+  }
+  if (read.output.id !== id) {
+    throw new DamagedManifest(id, `id: got "${read.output.id}"; it belongs to another release`);
+  }
+  return read.output;
+}

@@ -1,0 +1,449 @@
+import { createHash } from 'node:crypto';
+import { readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import type { Continued, Job, Succeeded } from '../../lambda/shared/job.ts';
+import { readManifest } from '../../lambda/shared/manifest.ts';
+import { type UploadPorts, upload } from '../../lambda/upload/upload.ts';
+import { RELEASE_ID } from '../../lib/release/contract.ts';
+import { aClock, aJob, anAwsError, anInvocation, JOB_ID, OTHER_JOB_ID } from '../support/job.ts';
+import { textOf } from '../support/pointer-store.ts';
+import { zipOf } from '../support/zip.ts';
+
+const ID = '20261123T061500Z-abcdef0';
+const BEFORE = 'Visitors still get the release that was live before.';
+
+const SITE = {
+  'index.html': '<p>one</p>',
+  'about/index.html': '<p>about</p>',
+  'assets/app-1.js': 'app',
+  'big.bin': Buffer.alloc(1024 ** 2 + 1, 'b'),
+};
+
+interface StoredObject {
+  readonly sha256: string;
+  readonly bytes: Buffer;
+  readonly type?: string;
+}
+
+/** An account with a content bucket, a pointer and one artifact; `before` runs before every call and may throw. */
+async function anAccount(site: Record<string, string | Buffer> = SITE) {
+  const objects = new Map<string, StoredObject>();
+  const pointers = new Map<string, string>();
+  const calls: string[] = [];
+  const account = {
+    objects,
+    pointers,
+    calls,
+    artifact: await zipOf(site),
+    before: async (_call: string): Promise<void> => {},
+    clock: aClock(),
+    put: (key: string, content: string, type?: string) => {
+      const bytes = Buffer.from(content);
+      objects.set(key, { sha256: sha256(bytes), bytes, ...(type && { type }) });
+    },
+    run: (changes: Partial<Job> = {}, invocation: Parameters<typeof anInvocation>[1] = {}) =>
+      upload(
+        aJob({
+          userParameters: '{"revision":"abcdef0123456789"}',
+          inputArtifacts: [{ name: 'Site', bucket: 'artifacts', key: 'site.zip' }],
+          artifactCredentials: { accessKeyId: 'a', secretAccessKey: 's', sessionToken: 't' },
+          ...changes,
+        }),
+        ports,
+        account.clock,
+        anInvocation(account.clock, invocation),
+      ),
+    /** What the release's manifest says, if it exists. */
+    manifest: (id = ID) => {
+      const object = objects.get(`_site/releases/${id}.json`);
+      return object && readManifest(object.bytes.toString(), id);
+    },
+    /** What visitors would get from the bucket: the SHA-256 of every path. */
+    read: (id = ID) =>
+      Object.fromEntries(
+        account.manifest(id)?.files.map(({ path, key }) => [path, objects.get(key)?.sha256]) ?? [],
+      ),
+  };
+  const call = async (name: string) => {
+    calls.push(name);
+    await account.before(name);
+  };
+  const ports: UploadPorts = {
+    immutable: ['assets/*'],
+    async download({ bucket, key }, _credentials, toFile) {
+      await call(`download ${bucket}/${key}`);
+      await writeFile(toFile, account.artifact);
+    },
+    async pointer(key) {
+      await call(`pointer ${key}`);
+      return pointers.get(key);
+    },
+    async manifest(id) {
+      await call(`manifest ${id}`);
+      return account.manifest(id);
+    },
+    async claim(key, text) {
+      await call(`claim ${key}`);
+      if (!objects.has(key)) account.put(key, text);
+      return (objects.get(key) as StoredObject).bytes.toString();
+    },
+    async list(prefix) {
+      await call(`list ${prefix}`);
+      const found = [...objects].filter(([key]) => key.startsWith(prefix));
+      return new Map(found.map(([key, { bytes }]) => [key, bytes.length]));
+    },
+    async putNew({ key, size, sha256: hash, type }, body) {
+      await call(`put ${key}`);
+      const bytes = body instanceof Readable ? await buffer(body) : Buffer.from(body);
+      if (bytes.length !== size || sha256(bytes) !== hash) throw anAwsError('BadDigest', 400);
+      const there = objects.get(key);
+      if (there) return there.sha256 === hash ? 'same' : 'other';
+      objects.set(key, { sha256: hash, bytes, type });
+      return 'written';
+    },
+  };
+  return account;
+}
+
+const puts = (calls: readonly string[]) => calls.filter((call) => call.startsWith('put '));
+const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('base64');
+const hashesOf = (site: Record<string, string | Buffer>) =>
+  Object.fromEntries(Object.entries(site).map(([path, content]) => [path, sha256(content)]));
+
+test('a release is all files of the artifact, byte for byte, and its manifest last', async () => {
+  const account = await anAccount();
+  expect(await account.run()).toEqual({
+    kind: 'succeeded',
+    summary: `Release ${ID} is uploaded: 4 files, 1.0 MB, of which 1 file new in the pool and 0 there already. There is no live release yet: visitors see the waiting page.`,
+    externalExecutionId: ID,
+    outputVariables: {
+      releaseId: ID,
+      files: '4',
+      bytes: String(1024 ** 2 + 1 + 10 + 12 + 3),
+      releaseFiles: '3',
+      newPoolFiles: '1',
+      keptPoolFiles: '0',
+    },
+  });
+  expect(account.read()).toEqual(hashesOf(SITE));
+  expect(account.manifest()).toMatchObject({
+    revision: 'abcdef0123456789',
+    createdAt: '2026-11-23T06:15:00.000Z',
+  });
+  expect(account.calls.at(-1)).toBe(`put _site/releases/${ID}.json`);
+  expect(account.objects.get('assets/app-1.js')?.type).toBe('text/javascript; charset=utf-8');
+});
+
+test('a second release brings only what is its own', async () => {
+  const account = await anAccount();
+  await account.run();
+  account.pointers.set('live', textOf(ID));
+  account.calls.length = 0;
+  account.clock.time += 60_000;
+  const outcome = await account.run({ id: OTHER_JOB_ID });
+  const id = '20261123T061600Z-abcdef0';
+  expect(outcome).toMatchObject({
+    summary: `Release ${id} is uploaded: 4 files, 1.0 MB, of which 0 files new in the pool and 1 there already. Visitors still get release ${ID}.`,
+    outputVariables: { releaseId: id, newPoolFiles: '0', keptPoolFiles: '1' },
+  });
+  expect(puts(account.calls)).not.toContain('put assets/app-1.js');
+  expect(account.read(id)).toEqual(hashesOf(SITE));
+});
+
+test('a job that is delivered twice is one release, whichever delivery comes first', async () => {
+  const account = await anAccount();
+  const outcomes = await Promise.all([account.run(), account.run()]);
+  expect(outcomes[0]).toEqual(outcomes[1]);
+  expect([...account.objects.keys()].filter((key) => key.endsWith('.json'))).toEqual([
+    `_site/releases/${ID}.json`,
+  ]);
+  account.clock.time += 3_600_000;
+  expect(await account.run()).toMatchObject({ outputVariables: { releaseId: ID } });
+});
+
+test('two releases of one revision in the same second do not meet', async () => {
+  const account = await anAccount();
+  const outcomes = await Promise.all([account.run(), account.run({ id: OTHER_JOB_ID })]);
+  const ids = outcomes.map((outcome) => (outcome as Succeeded).outputVariables?.releaseId);
+  expect(ids.sort()).toEqual([ID, '20261123T061501Z-abcdef0']);
+  expect(ids.every((id) => RELEASE_ID.test(id as string))).toBe(true);
+});
+
+describe('the same name with other bytes', () => {
+  test('as in the live release: nothing is written', async () => {
+    const account = await anAccount();
+    await account.run();
+    account.pointers.set('live', textOf(ID));
+    account.artifact = await zipOf({ ...SITE, 'assets/app-1.js': 'changed' });
+    account.calls.length = 0;
+    account.clock.time += 60_000;
+    await expect(account.run({ id: OTHER_JOB_ID })).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: `The site cannot be published as a release:\n- assets/app-1.js: is in the pool with other bytes; give it a name that changes with its content, or take it out of the immutable patterns\nVisitors still get release ${ID}.`,
+    });
+    expect(puts(account.calls)).toEqual([]);
+  });
+
+  test('as in an older release: all such files are named, and there is no release', async () => {
+    const account = await anAccount({
+      'index.html': 'x',
+      'assets/b.js': 'new',
+      'assets/a.js': 'new',
+      'assets/c.js': 'same',
+    });
+    for (const name of ['a', 'b']) account.put(`assets/${name}.js`, 'old');
+    account.put('assets/c.js', 'same');
+    await expect(account.run()).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: expect.stringMatching(
+        /^The site cannot be published as a release:\n- assets\/a\.js: is in the pool with other bytes.*\n- assets\/b\.js: is in the pool with other bytes.*\nThere is no live release yet/,
+      ),
+    });
+    expect(account.manifest()).toBeUndefined();
+  });
+});
+
+describe('when its time runs out', () => {
+  /** Aborts as soon as that many files are written. */
+  async function stoppedAfter(files: number) {
+    const site = Object.fromEntries(
+      Array.from({ length: 100 }, (_, index) => [`${index}.html`, `page ${index}`]),
+    );
+    const account = await anAccount({ 'index.html': 'x', ...site });
+    const abort = new AbortController();
+    let written = 0;
+    account.before = async (call) => {
+      if (!call.startsWith('put ')) return;
+      written += 1;
+      if (written > files) {
+        abort.abort();
+        throw new Error('aborted');
+      }
+    };
+    const outcome = (await account.run({}, { signal: abort.signal })) as Continued;
+    account.before = async () => {};
+    return { account, outcome };
+  }
+
+  test('the next invocation goes on with the same release and writes only what is missing', async () => {
+    const { account, outcome } = await stoppedAfter(40);
+    expect(outcome).toMatchObject({
+      kind: 'continued',
+      summary: expect.stringMatching(
+        new RegExp(
+          `^Release ${ID} is being uploaded: \\d+ B of 691 B\\. There is no live release yet`,
+        ),
+      ),
+      percentComplete: expect.any(Number),
+      externalExecutionId: ID,
+    });
+    expect(outcome.percentComplete).toBeGreaterThan(20);
+    expect(outcome.percentComplete).toBeLessThan(60);
+    expect(account.manifest()).toBeUndefined();
+
+    account.calls.length = 0;
+    account.clock.time += 30_000;
+    const { token: continuationToken } = outcome;
+    const next = await account.run({ id: OTHER_JOB_ID, continuationToken });
+    expect(next).toMatchObject({ kind: 'succeeded', outputVariables: { releaseId: ID } });
+    expect(puts(account.calls).length).toBe(101 - 40 + 1);
+    expect(Object.keys(account.read())).toHaveLength(101);
+    expect(account.calls.filter((call) => call.startsWith('claim'))).toEqual([]);
+  });
+
+  test('while the artifact is still being read, it begins again with the same release', async () => {
+    const account = await anAccount();
+    const abort = new AbortController();
+    account.before = async (call) => {
+      if (call.startsWith('download')) {
+        abort.abort();
+        throw new Error('aborted');
+      }
+    };
+    expect(await account.run({}, { signal: abort.signal })).toEqual({
+      kind: 'continued',
+      token: JSON.stringify({ v: 1, releaseId: ID, deadline: account.clock.time + 3_600_000 }),
+      summary: `Release ${ID} is being uploaded: 0 B of it. There is no live release yet: visitors see the waiting page.`,
+      percentComplete: 0,
+      externalExecutionId: ID,
+    });
+  });
+
+  test('for an hour: the job fails and says so', async () => {
+    const { account, outcome } = await stoppedAfter(40);
+    account.clock.time += 3_600_000;
+    const { token: continuationToken } = outcome;
+    await expect(account.run({ id: OTHER_JOB_ID, continuationToken })).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: `Release ${ID} was not complete 60 minutes after its upload began. ${BEFORE} Retry the stage, which begins a new release; if that takes as long, give the function more memory.`,
+    });
+  });
+
+  test('before it has a release, it fails rather than begin for ever', async () => {
+    const account = await anAccount();
+    const abort = new AbortController();
+    account.before = async () => {
+      abort.abort();
+      throw new Error('aborted');
+    };
+    await expect(account.run({}, { signal: abort.signal })).rejects.toMatchObject({
+      message: `The upload did not begin: Error: aborted. ${BEFORE}`,
+    });
+  });
+});
+
+describe('S3 being busy', () => {
+  test.each([
+    ['SlowDown', 503],
+    ['ConditionalRequestConflict', 409],
+    ['TimeoutError', undefined],
+  ])(
+    '%s is waited out, and a large file is read again from its beginning',
+    async (name, status) => {
+      const account = await anAccount();
+      const failed = new Set<string>();
+      account.before = async (call) => {
+        if (failed.has(call)) return;
+        failed.add(call);
+        throw anAwsError(name, status);
+      };
+      expect(await account.run()).toMatchObject({ kind: 'succeeded' });
+      expect(account.read()).toEqual(hashesOf(SITE));
+    },
+  );
+
+  test('for too long fails the job, and nothing goes on behind its back', async () => {
+    const account = await anAccount({
+      'index.html': 'x',
+      ...Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`${index}.html`, 'x'])),
+    });
+    account.before = async (call) => {
+      if (call.startsWith('put ')) throw anAwsError('SlowDown', 503, 'Reduce your rate');
+    };
+    await expect(account.run()).rejects.toMatchObject({
+      type: 'SystemUnavailable',
+      message: `Release ${ID} was not uploaded: SlowDown (503): Reduce your rate. There is no live release yet: visitors see the waiting page.`,
+    });
+    const calls = account.calls.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(account.calls.length).toBe(calls);
+    // Those under way at the time, not one after the other all 201.
+    expect(new Set(puts(account.calls)).size).toBeLessThan(60);
+  });
+});
+
+describe('what is odd about the live release does not stop the next one', () => {
+  test.each([
+    [
+      'its manifest is missing',
+      (account: Awaited<ReturnType<typeof anAccount>>) => account.pointers.set('live', textOf(ID)),
+      `The manifest of release ${ID} is missing, so every file was uploaded. Visitors still get release ${ID}.`,
+    ],
+    [
+      'its manifest is damaged',
+      (account: Awaited<ReturnType<typeof anAccount>>) => {
+        account.pointers.set('live', textOf(ID));
+        account.put(`_site/releases/${ID}.json`, 'damaged');
+      },
+      `The manifest of release ${ID} is damaged, so every file was uploaded. Visitors still get release ${ID}.`,
+    ],
+    [
+      'the pointer is damaged',
+      (account: Awaited<ReturnType<typeof anAccount>>) => account.pointers.set('live', '{}'),
+      'The pointer to the live release is unreadable, so every file was uploaded. Visitors get no release: the pointer to the live one is unreadable.',
+    ],
+  ])('%s', async (_name, arrange, note) => {
+    const account = await anAccount();
+    arrange(account);
+    account.clock.time += 60_000;
+    const outcome = (await account.run()) as Succeeded;
+    expect(outcome.summary.endsWith(`0 there already. ${note}`)).toBe(true);
+  });
+});
+
+test('an artifact that cannot be read says which, and what visitors see', async () => {
+  const account = await anAccount();
+  account.pointers.set('live', textOf(ID));
+  account.before = async (call) => {
+    if (call.startsWith('download')) throw anAwsError('AccessDenied', 403, 'No');
+  };
+  await expect(account.run()).rejects.toMatchObject({
+    type: 'PermissionError',
+    message: `The artifact s3://artifacts/site.zip cannot be read: AccessDenied (403): No. Visitors still get release ${ID}.`,
+  });
+});
+
+test('an artifact larger than the disk says so', async () => {
+  const account = await anAccount();
+  account.before = async (call) => {
+    if (call.startsWith('download')) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  };
+  await expect(account.run()).rejects.toMatchObject({
+    type: 'JobFailed',
+    message: expect.stringContaining("larger than the function's temporary disk"),
+  });
+});
+
+test.each([
+  [
+    { inputArtifacts: [] },
+    'The action has 0 input artifacts; give it exactly one, the built site.',
+  ],
+  [
+    {
+      inputArtifacts: [
+        { name: 'A', bucket: 'b', key: 'k' },
+        { name: 'B', bucket: 'b', key: 'k' },
+      ],
+    },
+    'The action has 2 input artifacts; give it exactly one, the built site.',
+  ],
+  [
+    { artifactCredentials: undefined },
+    'The action has 1 input artifacts and no credentials to read them; give it exactly one, the built site.',
+  ],
+  [
+    { userParameters: '{"revision":""}' },
+    'The action\'s user parameters are not usable:\n- revision: got ""; write the commit id of the source\nWrite {"revision": "#{Source.CommitId}"}.',
+  ],
+  [
+    { userParameters: '{"revision":"#{Source.CommitId}"}' },
+    'The action\'s user parameters are not usable:\n- revision: got "#{Source.CommitId}"; #{Source.CommitId} was not resolved: give the action that sets it that namespace, and run it in an earlier stage or run order\nWrite {"revision": "#{Source.CommitId}"}.',
+  ],
+] as [Partial<Job>, string][])(
+  'an action that is set up wrongly reaches nothing: %o',
+  async (changes, message) => {
+    const account = await anAccount();
+    await expect(account.run(changes)).rejects.toMatchObject({
+      type: 'ConfigurationError',
+      message: `${message} ${BEFORE}`,
+    });
+    expect(account.calls).toEqual([]);
+  },
+);
+
+test('a token that is not ours is refused', async () => {
+  const account = await anAccount();
+  const continuationToken = '{"v":1,"releaseId":"../../x","deadline":9999999999999}';
+  await expect(account.run({ continuationToken })).rejects.toMatchObject({ type: 'JobFailed' });
+  expect(account.calls).toEqual([]);
+});
+
+test('nothing stays on the disk, and what a killed process left there is removed', async () => {
+  const ours = async () =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith(`artifact-${process.pid}-`));
+  const leftover = `${tmpdir()}/artifact-${process.pid}-abc123`;
+  await writeFile(leftover, 'left');
+  const account = await anAccount();
+  account.before = async (call) => {
+    if (!call.startsWith('put ')) return;
+    expect(await ours()).toHaveLength(1);
+    expect(await ours()).not.toContain(`artifact-${process.pid}-abc123`);
+    throw new Error('fails');
+  };
+  await expect(account.run({ id: JOB_ID })).rejects.toThrow();
+  expect(await ours()).toEqual([]);
+});
