@@ -1,0 +1,336 @@
+import * as v from 'valibot';
+import {
+  ERROR_PAGE_KEY,
+  matchesPattern,
+  RELEASE_PROBE_PATH,
+  RELEASES_PREFIX,
+  SITE_PREFIX,
+} from './release/contract.ts';
+
+/** What a fork decides, in `site.config.ts`. Everything but the name has a default. */
+export interface SiteConfig {
+  /**
+   * Names the CloudFormation stack and, with the CodeCommit source, the repository.
+   *
+   * Up to 30 lower-case letters, digits and hyphens, starting with a letter. Changing it later
+   * makes a second stack; the first one stays until it is destroyed.
+   */
+  readonly name: string;
+
+  /**
+   * Where the site's source comes from. A push to its branch publishes.
+   *
+   * @default { kind: 'codecommit', branch: 'main' }
+   */
+  readonly source?: SourceConfig;
+
+  /**
+   * How the source becomes the files that visitors get.
+   *
+   * @default { kind: 'folder', directory: '.' }
+   */
+  readonly build?: BuildConfig;
+
+  /**
+   * Files whose name changes whenever their content does, as CloudFront path patterns that begin
+   * with a folder: `assets/*`.
+   *
+   * They are shared by all releases at their public address, so a tab opened before a release
+   * still finds the scripts it was loaded with. Never list files without a content hash in the
+   * name: the upload stops when a known name comes with other bytes. `*` crosses folders.
+   *
+   * @default []
+   */
+  readonly immutable?: readonly string[];
+
+  /**
+   * What happens to the published files when the stack is destroyed. `retain` leaves the content
+   * bucket, and what it costs, in the account; `delete` removes it with every release in it.
+   *
+   * @default 'retain'
+   */
+  readonly contentOnDestroy?: 'retain' | 'delete';
+
+  /**
+   * The Content-Security-Policy header of every page, up to 1,783 characters.
+   *
+   * The default lets a page load from its own origin only (images also from `data:` URLs) and
+   * refuses inline scripts and styles. Name other origins here, such as those of analytics or fonts.
+   *
+   * @default DEFAULT_CONTENT_SECURITY_POLICY
+   */
+  readonly contentSecurityPolicy?: string;
+}
+
+export type SourceConfig = CodeCommitSource | ConnectionSource;
+
+/** A CodeCommit repository that the stack creates, named as the site, and deletes with the stack. */
+export interface CodeCommitSource {
+  readonly kind: 'codecommit';
+  /** @default 'main' */
+  readonly branch?: string;
+}
+
+/** A repository on GitHub, GitLab, Bitbucket or Azure DevOps, through AWS CodeConnections. */
+export interface ConnectionSource {
+  readonly kind: 'connection';
+  /**
+   * A connection whose handshake is complete: the console shows it as *Available*. The stack cannot
+   * create it, because only a person can complete the handshake; with a pending one no push
+   * starts the pipeline.
+   */
+  readonly connectionArn: string;
+  /** `owner/name`, as in the repository's address. */
+  readonly repository: string;
+  /** @default 'main' */
+  readonly branch?: string;
+}
+
+export type BuildConfig = FolderBuild | CommandsBuild | BuildspecBuild;
+
+/** Publishes a folder of the repository as it stands. */
+export interface FolderBuild {
+  readonly kind: 'folder';
+  /**
+   * Holds `index.html`, relative to the repository's root.
+   *
+   * @default '.'
+   */
+  readonly directory?: string;
+}
+
+/** Runs the site's own commands and publishes the folder they write. */
+export interface CommandsBuild {
+  readonly kind: 'commands';
+  /**
+   * Where the commands run, relative to the repository's root.
+   *
+   * @default '.'
+   */
+  readonly directory?: string;
+  /** Run in this order by one shell, so `cd` and `export` last; the first that fails stops the release. */
+  readonly commands: readonly string[];
+  /**
+   * The folder that the commands write, relative to `directory`.
+   *
+   * @default 'dist'
+   */
+  readonly output?: string;
+  /**
+   * The major version of Node.js that the commands find.
+   *
+   * @default 24
+   */
+  readonly nodeVersion?: 22 | 24;
+}
+
+/** Leaves the build to a CodeBuild buildspec in the repository; its `artifacts` are published. */
+export interface BuildspecBuild {
+  readonly kind: 'buildspec';
+  /**
+   * Relative to the repository's root.
+   *
+   * @default 'buildspec.yml'
+   */
+  readonly file?: string;
+}
+
+type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : never;
+
+/** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
+export type ResolvedConfig = Complete<Omit<SiteConfig, 'source' | 'build'>> & {
+  readonly source: Complete<SourceConfig>;
+  readonly build: Complete<BuildConfig>;
+};
+
+/**
+ * Everything from the site's own origin, nothing inline, no plug-ins, no framing by others: what a
+ * site that is built from files of its own needs, and no more.
+ */
+export const DEFAULT_CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'self'",
+].join('; ');
+
+/**
+ * Fills every default and checks every value.
+ *
+ * @throws Error naming every mistake at once: the option, the value received, what to write instead.
+ */
+export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): ResolvedConfig {
+  const checked = v.safeParse(siteConfig, config);
+  if (!checked.success) {
+    throw new Error(
+      [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
+    );
+  }
+  return checked.output;
+}
+
+function problem(issue: v.BaseIssue<unknown>): string {
+  const option = v.getDotPath(issue) ?? 'config';
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return `${option}: no such option; ${issue.message}`;
+  }
+  const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
+  return `${option}: got ${got}; ${issue.message}`;
+}
+
+/** A typo in an option's name would otherwise be ignored: tsx strips types without checking them. */
+function options<const T extends v.ObjectEntries>(entries: T) {
+  const names = Object.keys(entries).join(', ');
+  return v.strictObject(entries, (issue) => {
+    if (issue.expected === 'never') return `use one of ${names}`;
+    return issue.expected === 'Object'
+      ? `use an object with ${names}`
+      : 'it has no default, give it a value';
+  });
+}
+
+const text = (pattern: RegExp, instead: string) =>
+  v.pipe(v.string(instead), v.regex(pattern, instead));
+
+const branch = v.optional(
+  // What git allows in a branch name, less the characters that a shell or a glob would read.
+  text(
+    /^(?!.*(?:\.\.|\/\/|@\{|\.lock(?:\/|$)))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,254}(?<![./])$/,
+    "use a branch name such as 'main'",
+  ),
+  'main',
+);
+
+const insideRepository = (value: string): boolean =>
+  !value.startsWith('/') &&
+  !/[\\\0\n]/.test(value) &&
+  !value.split('/').includes('..') &&
+  value !== '';
+
+const folder = (fallback: string, of: string) =>
+  v.optional(
+    v.pipe(
+      v.string(`use a folder relative to ${of}, such as '${fallback}'`),
+      v.check(insideRepository, `use a folder relative to ${of}, such as '${fallback}'`),
+    ),
+    fallback,
+  );
+
+const source = v.variant(
+  'kind',
+  [
+    options({ kind: v.literal('codecommit'), branch }),
+    options({
+      kind: v.literal('connection'),
+      connectionArn: text(
+        /^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]+$/,
+        'use the ARN of an available connection: arn:aws:codeconnections:REGION:ACCOUNT:connection/ID',
+      ),
+      repository: text(
+        /^[\w.-]+(?:\/[\w. -]+)+$/,
+        "use 'owner/name', as in the repository's address",
+      ),
+      branch,
+    }),
+  ],
+  "use 'codecommit' or 'connection'",
+);
+
+const build = v.variant(
+  'kind',
+  [
+    options({ kind: v.literal('folder'), directory: folder('.', "the repository's root") }),
+    options({
+      kind: v.literal('commands'),
+      directory: folder('.', "the repository's root"),
+      commands: v.pipe(
+        v.array(
+          v.pipe(
+            v.string("use a shell command such as 'npm ci'"),
+            v.check((command) => command.trim() !== '', "use a shell command such as 'npm ci'"),
+          ),
+          "use a list of shell commands, such as ['npm ci', 'npm run build']",
+        ),
+        v.minLength(
+          1,
+          "name at least one command, or use kind 'folder' to publish files as they are",
+        ),
+        v.readonly(),
+      ),
+      output: folder('dist', 'directory'),
+      nodeVersion: v.optional(
+        // What the build image carries: aws/codebuild/amazonlinux-aarch64-standard:4.0.
+        v.picklist([22, 24], 'use 22 or 24, the versions in the build image'),
+        24,
+      ),
+    }),
+    options({
+      kind: v.literal('buildspec'),
+      file: v.optional(
+        v.pipe(
+          v.string("use a path in the repository, such as 'buildspec.yml'"),
+          v.check(
+            (file) => insideRepository(file) && /\.ya?ml$/.test(file),
+            "use a path in the repository that ends in .yml or .yaml, such as 'buildspec.yml'",
+          ),
+        ),
+        'buildspec.yml',
+      ),
+    }),
+  ],
+  "use 'folder', 'commands' or 'buildspec'",
+);
+
+/** Addresses that belong to a release or to the hosting: a pool pattern over them would break both. */
+const NEVER_IN_THE_POOL = [
+  `${RELEASES_PREFIX}x`,
+  `${SITE_PREFIX}releases/x`,
+  ERROR_PAGE_KEY,
+  RELEASE_PROBE_PATH,
+];
+
+const immutable = v.pipe(
+  v.array(
+    v.pipe(
+      // Begins with a folder, because the upload's role may write whatever a pattern covers. The
+      // characters are those that mean the same in CloudFront, IAM and S3.
+      text(
+        /^(?!\.\.?\/)[\w.$~@+-]+\/[\w.$~@+/*?-]+$/,
+        "use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'",
+      ),
+      v.check(
+        (pattern) => !NEVER_IN_THE_POOL.some((path) => matchesPattern(pattern, path)),
+        `choose another folder: ${RELEASES_PREFIX}, ${SITE_PREFIX} and /${RELEASE_PROBE_PATH} are taken`,
+      ),
+    ),
+    "use a list of path patterns, such as ['assets/*']",
+  ),
+  // CloudFront allows 75 behaviors a distribution; 20 leaves room and is more than any generator needs.
+  v.maxLength(20, 'use at most 20 patterns'),
+  v.check((patterns) => new Set(patterns).size === patterns.length, 'name every pattern once'),
+  v.readonly(),
+);
+
+const siteConfig = options({
+  name: text(
+    /^[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/,
+    'use up to 30 lower-case letters, digits and hyphens, starting with a letter and not ending in a hyphen',
+  ),
+  source: v.optional(source, { kind: 'codecommit' }),
+  build: v.optional(build, { kind: 'folder' }),
+  immutable: v.optional(immutable, []),
+  contentOnDestroy: v.optional(
+    v.picklist(['retain', 'delete'], "use 'retain' or 'delete'"),
+    'retain',
+  ),
+  contentSecurityPolicy: v.optional(
+    v.pipe(
+      v.string('use a policy such as "default-src \'self\'"'),
+      // The limit of a response headers policy; a line break would end the header.
+      v.regex(/^[\x20-\x7e]{1,1783}$/, 'use 1 to 1,783 ASCII characters on one line'),
+    ),
+    DEFAULT_CONTENT_SECURITY_POLICY,
+  ),
+});

@@ -1,0 +1,27 @@
+import { Construct } from 'constructs';
+import type { ResolvedConfig } from '../config.ts';
+import { Content } from './content.ts';
+import { Delivery } from './delivery.ts';
+import { Router } from './router.ts';
+
+export interface HostingProps {
+  readonly config: ResolvedConfig;
+}
+
+/** What visitors reach: the content bucket, the router with its pointer, and CloudFront before them. */
+export class Hosting extends Construct {
+  readonly content: Content;
+  readonly router: Router;
+  readonly delivery: Delivery;
+
+  constructor(scope: Construct, id: string, { config }: HostingProps) {
+    super(scope, id);
+    this.content = new Content(this, 'Content', { config });
+    this.router = new Router(this, 'Router', { config });
+    this.delivery = new Delivery(this, 'Delivery', {
+      config,
+      content: this.content,
+      router: this.router,
+    });
+  }
+}

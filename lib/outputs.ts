@@ -1,0 +1,30 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { Hosting } from './hosting/hosting.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
+
+export interface OutputsProps {
+  readonly hosting: Hosting;
+  readonly pipeline: Pipeline;
+}
+
+/** What a person needs right after `cdk deploy`, in the order in which they need it. */
+export class Outputs extends Construct {
+  constructor(scope: Construct, id: string, { hosting, pipeline }: OutputsProps) {
+    super(scope, id);
+    const { region } = Stack.of(this);
+    const { distribution } = hosting.delivery;
+    const output = (name: string, description: string, value: string) =>
+      new CfnOutput(this, name, { description, value }).overrideLogicalId(name);
+
+    output('SiteUrl', 'The site', `https://${distribution.distributionDomainName}`);
+    output('PushTo', 'A push here publishes', pipeline.source.pushTo);
+    output(
+      'PipelineUrl',
+      'The pipeline at work',
+      `https://${region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/${pipeline.pipeline.pipelineName}/view?region=${region}`,
+    );
+    output('DistributionId', 'The CloudFront distribution', distribution.distributionId);
+    output('ContentBucket', 'Every release', hosting.content.bucket.bucketName);
+  }
+}

@@ -1,0 +1,64 @@
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { acknowledgeWildcards } from '../acknowledge.ts';
+import type { Hosting } from '../hosting/hosting.ts';
+import { ERROR_PAGE_KEY, ERROR_PAGE_PATH, RELEASES_PREFIX, SITE_PREFIX } from './contract.ts';
+import { JobFunction } from './job-function.ts';
+
+export interface PromoteProps {
+  readonly hosting: Hosting;
+}
+
+/** Makes an uploaded release the live one: one write to the key-value store, then the error page. */
+export class Promote extends Construct {
+  readonly job: JobFunction;
+
+  constructor(scope: Construct, id: string, { hosting }: PromoteProps) {
+    super(scope, id);
+    const { bucket } = hosting.content;
+    const { keyValueStoreArn } = hosting.router.keyValueStore;
+
+    this.job = new JobFunction(this, 'Job', {
+      handler: 'promote',
+      description: 'Makes an uploaded release the live one',
+      timeout: Duration.minutes(2),
+      memorySize: 512,
+      environment: {
+        CONTENT_BUCKET: bucket.bucketName,
+        KEY_VALUE_STORE_ARN: keyValueStoreArn,
+      },
+    });
+
+    const manifests = bucket.arnForObjects(`${SITE_PREFIX}releases/*`);
+    // Of a release itself, only this one file is ever copied.
+    const errorPages = bucket.arnForObjects(`${RELEASES_PREFIX}*/${ERROR_PAGE_PATH}`);
+    for (const statement of [
+      new PolicyStatement({
+        actions: [
+          'cloudfront-keyvaluestore:DescribeKeyValueStore',
+          'cloudfront-keyvaluestore:GetKey',
+          'cloudfront-keyvaluestore:UpdateKeys',
+        ],
+        resources: [keyValueStoreArn],
+      }),
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [manifests, errorPages],
+      }),
+      new PolicyStatement({
+        actions: ['s3:PutObject'],
+        resources: [bucket.arnForObjects(ERROR_PAGE_KEY)],
+      }),
+      // So that S3 answers 404 for a release that does not exist, not 403.
+      new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
+    ]) {
+      this.job.grantPrincipal.addToPrincipalPolicy(statement);
+    }
+    acknowledgeWildcards(
+      this.job,
+      [manifests, errorPages],
+      'Keys below one prefix: the ids of releases are not known beforehand.',
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import { Duration, Size } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { acknowledgeWildcards } from '../acknowledge.ts';
+import type { ResolvedConfig } from '../config.ts';
+import type { Hosting } from '../hosting/hosting.ts';
+import { JOBS_PREFIX, RELEASES_PREFIX, SITE_PREFIX } from './contract.ts';
+import { JobFunction } from './job-function.ts';
+
+export interface UploadProps {
+  readonly config: ResolvedConfig;
+  readonly hosting: Hosting;
+}
+
+/** Puts a built site into the content bucket as a new release. Visitors see nothing of it. */
+export class Upload extends Construct {
+  readonly job: JobFunction;
+
+  constructor(scope: Construct, id: string, { config, hosting }: UploadProps) {
+    super(scope, id);
+    const { bucket } = hosting.content;
+    const { keyValueStoreArn } = hosting.router.keyValueStore;
+
+    this.job = new JobFunction(this, 'Job', {
+      handler: 'upload',
+      description: 'Uploads the built site as a new release',
+      // Lambda's longest. A release that needs more goes on in the next invocation.
+      timeout: Duration.minutes(15),
+      memorySize: 1769,
+      // The artifact goes to disk, never into memory. Paid by the second, so the full size costs nothing.
+      ephemeralStorageSize: Size.gibibytes(10),
+      environment: {
+        CONTENT_BUCKET: bucket.bucketName,
+        KEY_VALUE_STORE_ARN: keyValueStoreArn,
+        IMMUTABLE_PATTERNS: JSON.stringify(config.immutable),
+      },
+    });
+
+    const pool = config.immutable.map((pattern) => bucket.arnForObjects(pattern));
+    const releases = bucket.arnForObjects(`${RELEASES_PREFIX}*`);
+    const manifests = bucket.arnForObjects(`${SITE_PREFIX}releases/*`);
+    const claims = bucket.arnForObjects(`${JOBS_PREFIX}*`);
+    for (const statement of [
+      // Put, never delete. Nothing is overwritten either: every write is conditional on the key being new.
+      new PolicyStatement({
+        actions: ['s3:PutObject'],
+        resources: [releases, manifests, claims, ...pool],
+      }),
+      // The live manifest, the claim of a job delivered twice, and the checksum of a file already there.
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [releases, manifests, claims, ...pool],
+      }),
+      // To go on where an earlier invocation stopped, and for S3 to say 404 instead of 403.
+      new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
+      new PolicyStatement({
+        actions: ['cloudfront-keyvaluestore:GetKey'],
+        resources: [keyValueStoreArn],
+      }),
+    ]) {
+      this.job.grantPrincipal.addToPrincipalPolicy(statement);
+    }
+    acknowledgeWildcards(
+      this.job,
+      [releases, manifests, claims, ...pool],
+      'Keys below one prefix: the names of files are not known beforehand.',
+    );
+  }
+}

@@ -1,0 +1,32 @@
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { ResolvedConfig } from './config.ts';
+import { tidyBucketEmptying } from './emptying.ts';
+import { Hosting } from './hosting/hosting.ts';
+import { Outputs } from './outputs.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { Invalidate } from './release/invalidate.ts';
+import { Promote } from './release/promote.ts';
+import { Upload } from './release/upload.ts';
+
+export interface SiteStackProps extends StackProps {
+  readonly config: ResolvedConfig;
+}
+
+/** A static site and the pipeline that publishes it: one stack, deployed and destroyed as a whole. */
+export class SiteStack extends Stack {
+  constructor(scope: Construct, id: string, { config, ...props }: SiteStackProps) {
+    super(scope, id, props);
+
+    const hosting = new Hosting(this, 'Hosting', { config });
+
+    const upload = new Upload(this, 'Upload', { config, hosting });
+    const promote = new Promote(this, 'Promote', { hosting });
+    const invalidate = new Invalidate(this, 'Invalidate', { hosting });
+
+    const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });
+
+    new Outputs(this, 'Outputs', { hosting, pipeline });
+    tidyBucketEmptying(this);
+  }
+}

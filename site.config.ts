@@ -1,0 +1,31 @@
+import type { SiteConfig } from './lib/config.ts';
+
+/** The one file to edit in a fork. Every option is described in `lib/config.ts`. */
+export const config: SiteConfig = {
+  name: 'atomic-site',
+
+  // A push to this branch publishes. With GitHub, GitLab, Bitbucket or Azure DevOps instead:
+  // source: {
+  //   kind: 'connection',
+  //   connectionArn: 'arn:aws:codeconnections:REGION:ACCOUNT:connection/ID',
+  //   repository: 'owner/name',
+  //   branch: 'main',
+  // },
+  source: { kind: 'codecommit', branch: 'main' },
+
+  // A folder of finished HTML needs no commands: { kind: 'folder', directory: 'public' }.
+  // A buildspec of your own: { kind: 'buildspec', file: 'buildspec.yml' }.
+  build: {
+    kind: 'commands',
+    directory: 'site',
+    commands: ['npm ci', 'npm run build'],
+    output: 'dist',
+    nodeVersion: 24,
+  },
+
+  // Only files with a content hash in their name.
+  immutable: ['assets/*'],
+
+  // contentOnDestroy: 'retain',
+  // contentSecurityPolicy: "default-src 'self'; …",
+};

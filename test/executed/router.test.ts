@@ -1,0 +1,214 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
+
+const FILE = readFileSync(new URL('../../lib/hosting/viewer-request.js', import.meta.url), 'utf8');
+const NAME = 'my-site';
+const SETTINGS = { name: NAME, branch: 'release/a&<b>' };
+const CODE = `const SETTINGS = ${JSON.stringify(SETTINGS)};\n${FILE}`;
+
+const ID = '20261123T061500Z-1a2b3c4';
+const LIVE = JSON.stringify({ id: ID, base: ID, delta: '' });
+
+/** What stands in the key-value store under `live`, or how the store fails. */
+type Store = { live?: string; failing?: 'get' | 'always' };
+interface Answer {
+  uri?: string;
+  statusCode?: number;
+  headers?: Record<string, { value: string }>;
+  body?: string;
+}
+type Route = (uri: string, store?: Store, method?: string) => Promise<Answer>;
+
+const eventOf = (uri: string, method: string) => ({
+  version: '1.0',
+  context: {
+    distributionDomainName: 'd111111abcdef8.cloudfront.net',
+    distributionId: 'EDFDVBD6EXAMPLE',
+    eventType: 'viewer-request',
+    requestId: 'EXAMPLE',
+  },
+  viewer: { ip: '198.51.100.11' },
+  request: { method, uri, querystring: {}, headers: { host: { value: 'x' } }, cookies: {} },
+});
+
+/** In a bare node:vm context, as the local edge runs it. */
+function inSandbox(reads: string[] = []): Route {
+  return async (uri, store = { live: LIVE }, method = 'GET') => {
+    let failures = { get: 1, always: Number.POSITIVE_INFINITY, never: 0 }[store.failing ?? 'never'];
+    const keyValueStore = {
+      get: async (key: string) => {
+        reads.push(key);
+        if (failures-- > 0) throw new Error('the store is unavailable');
+        return key === 'live' ? store.live : undefined;
+      },
+    };
+    const router = compileEdgeFunction({ code: CODE, keyValueStore });
+    return (await router.run(eventOf(uri, method))) as Answer;
+  };
+}
+
+const hasNjs = spawnSync('njs', ['-v']).status === 0;
+
+/** In Debian's njs, which runs the dialect that CloudFront documents. */
+function inNjs(folder: string): Route {
+  return async (uri, store = { live: LIVE }, method = 'GET') => {
+    writeFileSync(
+      join(folder, 'cloudfront'),
+      `const store = ${JSON.stringify(store)};
+       export default { kvs() { return {
+         async get(key, options) {
+           if (store.failing) throw new Error('the store is unavailable');
+           if (key !== 'live' || store.live === undefined) throw new Error('no such key');
+           return options.format === 'json' ? JSON.parse(store.live) : store.live;
+         },
+         async exists(key) {
+           if (store.failing === 'always') throw new Error('the store is unavailable');
+           return key === 'live' && store.live !== undefined;
+         },
+       }; } };`,
+    );
+    const event = JSON.stringify(eventOf(uri, method));
+    const show = `handler(${event}).then((answer) => console.log('ANSWER ' + JSON.stringify(answer)));`;
+    writeFileSync(join(folder, 'router.js'), `${CODE}\n${show}`);
+    const output = execFileSync('njs', ['-p', folder, join(folder, 'router.js')]).toString();
+    return JSON.parse(output.slice(output.indexOf('ANSWER ') + 7));
+  };
+}
+
+const engines: [string, boolean, () => { route: Route; end: () => void }][] = [
+  ['node:vm', true, () => ({ route: inSandbox(), end: () => {} })],
+  [
+    'njs',
+    hasNjs,
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'router-'));
+      return { route: inNjs(folder), end: () => rmSync(folder, { recursive: true }) };
+    },
+  ],
+];
+
+for (const [engine, present, start] of engines) {
+  describe.skipIf(!present)(`the shipped router in ${engine}`, () => {
+    let route: Route;
+    beforeAll(() => {
+      const started = start();
+      route = started.route;
+      return started.end;
+    });
+
+    test.each([
+      ['/', '/index.html'],
+      ['/index.html', '/index.html'],
+      ['/about', '/about/index.html'],
+      ['/about/', '/about/index.html'],
+      ['/about/index.html', '/about/index.html'],
+      ['/guide/first-release', '/guide/first-release/index.html'],
+      ['/feed.xml', '/feed.xml'],
+      ['/assets/app-1A2B.js', '/assets/app-1A2B.js'],
+      ['/docs/v1.2/', '/docs/v1.2/index.html'],
+      ['/docs/v1.2/intro', '/docs/v1.2/intro/index.html'],
+      ['/docs/v1.2', '/docs/v1.2'],
+      ['/.well-known/apple-app-site-association', '/.well-known/apple-app-site-association'],
+      ['/.well-known/acme-challenge/token', '/.well-known/acme-challenge/token'],
+      ['/.well-known/release/', '/.well-known/release/'],
+      ['/a/.well-known/x', '/a/.well-known/x/index.html'],
+      ['/caf%C3%A9', '/caf%C3%A9/index.html'],
+      ['/a%20b.html', '/a%20b.html'],
+      ['/a%2Fb', '/a%2Fb/index.html'],
+      ['//about', '//about/index.html'],
+    ])('%s is answered by the file %s of the live release', async (address, file) => {
+      expect((await route(address)).uri).toBe(`/releases/${ID}${file}`);
+    });
+
+    test.each([
+      '/releases/20250101T000000Z-0000000/index.html',
+      '/_site/404.html',
+      '/_site/releases/20250101T000000Z-0000000.json',
+      '/../20250101T000000Z-0000000/index.html',
+      '/%2e%2e/20250101T000000Z-0000000/index.html',
+    ])('%s leads to nothing outside the live release', async (address) => {
+      expect((await route(address)).uri).toBe(`/releases/${ID}${address}`);
+    });
+
+    test.each(['GET', 'HEAD'])('%s /.well-known/release names the live release', async (method) => {
+      const answer = await route('/.well-known/release', { live: LIVE }, method);
+      expect(answer.statusCode).toBe(200);
+      expect(answer.body).toBe(ID);
+      expect(answer.headers).toEqual({
+        'content-type': { value: 'text/plain; charset=utf-8' },
+        'cache-control': { value: 'no-store' },
+        'content-security-policy': { value: "default-src 'none'" },
+        'x-content-type-options': { value: 'nosniff' },
+      });
+    });
+
+    test('unchanged files come from the base of a release, and the probe names the release', async () => {
+      const live = JSON.stringify({ id: 'newer', base: 'older', delta: '' });
+      expect((await route('/about', { live })).uri).toBe('/releases/older/about/index.html');
+      expect((await route('/.well-known/release', { live })).body).toBe('newer');
+    });
+
+    test.each(['/', '/.well-known/release'])(
+      'before the first release, %s tells the owner what to do next',
+      async (address) => {
+        const answer = await route(address, {});
+        expect(answer.statusCode).toBe(503);
+        expect(answer.headers?.['retry-after']).toEqual({ value: '30' });
+        expect(answer.headers?.['cache-control']).toEqual({ value: 'no-store' });
+        expect(answer.body).toContain('Not published yet');
+        expect(answer.body).toContain('push to the branch release/a&amp;&lt;b>');
+        expect(answer.body).toContain('watch the pipeline in the console');
+        expect(answer.body).toContain(NAME);
+      },
+    );
+
+    test.each<[string, Store]>([
+      ['a store that fails once', { live: LIVE, failing: 'get' }],
+      ['a store that fails at every call', { live: LIVE, failing: 'always' }],
+      ['damaged JSON', { live: '{"id":' }],
+      ['JSON null', { live: 'null' }],
+      ['an empty value', { live: '' }],
+      ['a pointer without an id', { live: '{"base":"x","delta":""}' }],
+      ['a pointer without a base', { live: '{"id":"x"}' }],
+    ])('%s gives visitors a page that asks for patience', async (_, store) => {
+      const answer = await route('/about', store);
+      expect(answer.statusCode).toBe(503);
+      expect(answer.headers?.['retry-after']).toEqual({ value: '5' });
+      expect(answer.body).toContain('Back in a moment');
+      expect(answer.body).not.toContain('Not published yet');
+    });
+
+    test('the pages it makes need no style, script or other file', async () => {
+      for (const store of [{}, { live: 'null' }]) {
+        const answer = await route('/', store);
+        expect(answer.headers?.['content-type']).toEqual({ value: 'text/html; charset=utf-8' });
+        expect(answer.headers?.['content-security-policy']).toEqual({
+          value: "default-src 'none'",
+        });
+        expect(answer.body).not.toMatch(/<(style|script|img|link)|style=|src=|href=|\son\w+=/);
+      }
+    });
+  });
+}
+
+test('a page costs one read of the store', async () => {
+  const reads: string[] = [];
+  await inSandbox(reads)('/about');
+  expect(reads).toEqual(['live']);
+});
+
+test('the cause of a failure is in the log of the function', async () => {
+  const lines: string[] = [];
+  const keyValueStore = { get: async () => '{}' };
+  const router = compileEdgeFunction({
+    code: CODE,
+    keyValueStore,
+    log: (line) => lines.push(line),
+  });
+  await router.run(eventOf('/', 'GET'));
+  expect(lines).toEqual(['No release to lead to: Error: "live" names no release']);
+});

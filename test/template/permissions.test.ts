@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import { aTemplate, list, type Statement, text, withoutHash } from '../support/synth.ts';
+
+const template = () => aTemplate({ immutable: ['assets/*'] });
+
+/** What each role may do, as `action on resource`, with logical ids for ARNs. */
+function grants(): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { Properties } of Object.values(template().findResources('AWS::IAM::Policy'))) {
+    for (const role of Properties.Roles as { Ref: string }[]) {
+      const lines = (Properties.PolicyDocument.Statement as Statement[]).flatMap((statement) => {
+        expect(statement.Effect).toBe('Allow');
+        return list(statement.Action).flatMap((action) =>
+          list(statement.Resource as unknown[]).map((resource) =>
+            withoutHash(`${action} on ${text(resource)}`),
+          ),
+        );
+      });
+      const name = withoutHash(`${role.Ref} `).trim();
+      found.set(name, [...(found.get(name) ?? []), ...lines].sort());
+    }
+  }
+  return found;
+}
+
+const of = (role: string): string[] => {
+  const lines = grants().get(role);
+  expect(lines, `${role}: no such role among ${[...grants().keys()].join(', ')}`).toBeDefined();
+  return lines ?? [];
+};
+
+const reaches = (line: string, what: string) => line.includes(what);
+
+const CONTENT = '{HostingContentBucket.Arn}';
+const STORE = '{HostingRouterKeyValueStore.Arn}';
+const JOB_RESULTS = [
+  // No resource types and no conditions exist for these two (Service Authorization Reference).
+  'codepipeline:PutJobFailureResult on *',
+  'codepipeline:PutJobSuccessResult on *',
+];
+const log = (job: string) => [
+  `logs:CreateLogStream on {${job}Logs.Arn}`,
+  `logs:PutLogEvents on {${job}Logs.Arn}`,
+];
+
+describe('each function may do its own work and nothing else', () => {
+  test('Upload puts and reads releases, pool, manifests and claims, and deletes nothing', () => {
+    expect(of('UploadJobRole')).toEqual(
+      [
+        `cloudfront-keyvaluestore:GetKey on ${STORE}`,
+        ...['_site/jobs/*', '_site/releases/*', 'assets/*', 'releases/*'].flatMap((keys) => [
+          `s3:GetObject on ${CONTENT}/${keys}`,
+          `s3:PutObject on ${CONTENT}/${keys}`,
+        ]),
+        `s3:ListBucket on ${CONTENT}`,
+        ...log('UploadJob'),
+        ...JOB_RESULTS,
+      ].sort(),
+    );
+  });
+
+  test('Promote moves the pointer and the error page, and writes no release', () => {
+    expect(of('PromoteJobRole')).toEqual(
+      [
+        `cloudfront-keyvaluestore:DescribeKeyValueStore on ${STORE}`,
+        `cloudfront-keyvaluestore:GetKey on ${STORE}`,
+        `cloudfront-keyvaluestore:UpdateKeys on ${STORE}`,
+        `s3:GetObject on ${CONTENT}/_site/releases/*`,
+        `s3:GetObject on ${CONTENT}/releases/*/404.html`,
+        `s3:ListBucket on ${CONTENT}`,
+        `s3:PutObject on ${CONTENT}/_site/404.html`,
+        ...log('PromoteJob'),
+        ...JOB_RESULTS,
+      ].sort(),
+    );
+  });
+
+  test('Invalidate asks CloudFront about this one distribution', () => {
+    const distribution =
+      'arn:aws:cloudfront::{AWS::AccountId}:distribution/{HostingDeliveryDistribution}';
+    const partition =
+      'arn:{AWS::Partition}:cloudfront::{AWS::AccountId}:distribution/{HostingDeliveryDistribution}';
+    expect(of('InvalidateJobRole').map((line) => line.replace(partition, distribution))).toEqual(
+      [
+        `cloudfront:CreateInvalidation on ${distribution}`,
+        `cloudfront:GetInvalidation on ${distribution}`,
+        ...log('InvalidateJob'),
+        ...JOB_RESULTS,
+      ].sort(),
+    );
+  });
+});
+
+test('the build, which runs code from the repository, reaches artifacts and logs only', () => {
+  const build = of('PipelineBuildProjectRole');
+  expect(build.length).toBeGreaterThan(5);
+  for (const line of build) {
+    expect(line).toMatch(
+      /^(s3:\S+ on \{PipelineArtifactsBucket\.Arn\}(\/\*)?|logs:\S+ on (\{PipelineBuildLogs\.Arn\}|arn:\S+:log-group:\/aws\/codebuild\/\{PipelineBuildProject\}(:\*)?))$/,
+    );
+  }
+});
+
+test('only Promote may touch the pointer, and only the jobs the content', () => {
+  const touching = (what: string, action: RegExp) =>
+    [...grants()]
+      .filter(([, lines]) => lines.some((line) => reaches(line, what) && action.test(line)))
+      .map(([role]) => role);
+  expect(touching(STORE, /UpdateKeys|PutKey|DeleteKey/)).toEqual(['PromoteJobRole']);
+  expect(touching(CONTENT, /./).sort()).toEqual(['PromoteJobRole', 'UploadJobRole']);
+  expect(touching(CONTENT, /Delete/)).toEqual([]);
+});
+
+test('no policy grants a whole service', () => {
+  for (const [role, lines] of grants()) {
+    for (const line of lines) expect(line, role).not.toMatch(/^(\*|[a-z0-9-]+:\*) on/);
+  }
+});
+
+/** Adding a line here is signing for it. */
+const WILDCARDS: Readonly<Record<string, string>> = {
+  'codepipeline:PutJobFailureResult on *':
+    'AWS knows no resource for job results; a job id is an unguessable UUID of this account.',
+  'codepipeline:PutJobSuccessResult on *':
+    'AWS knows no resource for job results; a job id is an unguessable UUID of this account.',
+  'lambda:ListFunctions on *':
+    "CDK's Lambda action asks for it, AWS knows no resource for it, and it only reads names.",
+  'lambda:InvokeFunction on {…}:*': 'Any version of the one function that the action calls.',
+  's3:… on {HostingContentBucket.Arn}/…*':
+    'Keys below one prefix: the names of files are not known beforehand.',
+  's3:…* on {PipelineArtifactsBucket.Arn}/*':
+    "CDK's grants for the artifact bucket; keys are made up by CodePipeline, and no other bucket is reached.",
+  'logs:… on arn:…:log-group:/aws/codebuild/{PipelineBuildProject}:*':
+    'CDK grants every project its own default log group; ours logs elsewhere, so it is never made.',
+};
+
+test('every wildcard is on the list, with its reason', () => {
+  const wild = new Set(
+    [...grants().values()]
+      .flat()
+      .filter((line) => line.includes('*'))
+      .map((line) =>
+        line
+          .replace(/^s3:\S+ on (\{PipelineArtifactsBucket\.Arn\}).*/, 's3:…* on $1/*')
+          .replace(/^s3:\S+ on (\{HostingContentBucket\.Arn\}\/).*/, 's3:… on $1…*')
+          .replace(/^logs:\S+ on arn:\S+(:log-group:\S+)$/, 'logs:… on arn:…$1')
+          .replace(/^(lambda:InvokeFunction on )\{\S+\}:\*$/, '$1{…}:*'),
+      ),
+  );
+  expect([...wild].sort()).toEqual(Object.keys(WILDCARDS).sort());
+});
+
+test('managed policies: none but that of the function that empties buckets on destroy', () => {
+  const managed = Object.entries(template().findResources('AWS::IAM::Role')).flatMap(
+    ([id, { Properties }]) =>
+      list(Properties.ManagedPolicyArns as unknown[]).map(
+        (arn) => `${withoutHash(`${id} `).trim()}: ${text(arn)}`,
+      ),
+  );
+  expect(managed).toEqual([
+    'CustomS3AutoDeleteObjectsCustomResourceProviderRole: arn:{AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole',
+  ]);
+});

@@ -1,0 +1,86 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type App, Validations } from 'aws-cdk-lib';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { SiteConfig } from '../../lib/config.ts';
+import type { SiteStack } from '../../lib/site-stack.ts';
+import { aStack } from '../support/synth.ts';
+
+/** Throws what the pack finds, each finding with its place. */
+function audit(stack: SiteStack): void {
+  const app = stack.node.root as App;
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  app.synth();
+}
+
+describe("cdk-nag's AwsSolutions pack", () => {
+  test.each<[string, Partial<SiteConfig>]>([
+    ['the default stack', {}],
+    ['pool patterns', { immutable: ['assets/*', '_next/static/*'] }],
+    ['content that goes with the stack', { contentOnDestroy: 'delete' }],
+    [
+      'a connection',
+      {
+        source: {
+          kind: 'connection',
+          connectionArn:
+            'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c-0000-4000-8000-000000000000',
+          repository: 'a/b',
+        },
+      },
+    ],
+  ])('has nothing left to say: %s', (_, over) => {
+    expect(() => audit(aStack(over))).not.toThrow();
+  });
+
+  test('would say something: an open bucket is found', () => {
+    const stack = aStack();
+    new Bucket(stack, 'Open');
+    expect(() => audit(stack)).toThrow('AwsSolutions-S10');
+  });
+});
+
+describe('npx cdk synth', () => {
+  const out = mkdtempSync(join(tmpdir(), 'synth-'));
+  let said = '';
+
+  beforeAll(() => {
+    const result = spawnSync('npx', ['cdk', 'synth', '--quiet', '--output', out], {
+      encoding: 'utf8',
+      // As on a machine that has never heard of AWS, with the network out of reach.
+      env: {
+        PATH: process.env.PATH,
+        HOME: mkdtempSync(join(tmpdir(), 'home-')),
+        AWS_EC2_METADATA_DISABLED: 'true',
+        http_proxy: 'http://127.0.0.1:9',
+        https_proxy: 'http://127.0.0.1:9',
+      },
+    });
+    said = result.stdout + result.stderr;
+    expect(result.status, said).toBe(0);
+  });
+
+  test('needs no credentials and no network, and prints no warning', () => {
+    expect(said).not.toMatch(/\[warning|\bwarn(ing)?\b|deprecat|credential/i);
+  });
+
+  test('gives one stack, which the rules of CloudFormation accept', () => {
+    expect(readdirSync(out).filter((file) => file.endsWith('.template.json'))).toEqual([
+      'atomic-site.template.json',
+    ]);
+    const report = JSON.parse(readFileSync(join(out, 'validation-report.json'), 'utf8'));
+    expect(report.pluginReports).toEqual([]);
+  });
+
+  const cfnLint = spawnSync('cfn-lint', ['--version']).status === 0;
+
+  test.runIf(cfnLint)('passes cfn-lint without errors', () => {
+    // Warnings are about dependencies that CDK states twice.
+    const lint = ['--non-zero-exit-code', 'error', '--format', 'parseable'];
+    execFileSync('cfn-lint', [...lint, join(out, 'atomic-site.template.json')]);
+  });
+});

@@ -1,0 +1,390 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../lib/config.ts';
+import { routerCode } from '../../lib/hosting/router.ts';
+import {
+  aConfig,
+  aTemplate,
+  cdkJson,
+  list,
+  type Statement,
+  text,
+  withoutHash,
+} from '../support/synth.ts';
+
+const CONNECTION = {
+  kind: 'connection',
+  connectionArn:
+    'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c-0000-4000-8000-000000000000',
+  repository: 'group/team/shop',
+} as const;
+
+const template = () => aTemplate({ immutable: ['assets/*'] });
+const resources = (type: string, of = template()) => Object.entries(of.findResources(type));
+const properties = (type: string, of = template()): any[] =>
+  resources(type, of).map(([, { Properties }]) => Properties);
+const theOnly = (type: string, of = template()) => {
+  const all = properties(type, of);
+  expect(all).toHaveLength(1);
+  return all[0];
+};
+
+test('cdk.json carries every flag that this CDK version recommends', () => {
+  const recommended = JSON.parse(
+    readFileSync(
+      new URL('../../node_modules/aws-cdk-lib/recommended-feature-flags.json', import.meta.url),
+      'utf8',
+    ),
+  );
+  expect(cdkJson.context).toEqual(recommended);
+});
+
+describe('the content bucket', () => {
+  const content = (of = template()) =>
+    resources('AWS::S3::Bucket', of).find(([id]) => id.startsWith('HostingContent')) as [
+      string,
+      Record<string, unknown>,
+    ];
+
+  test('every bucket is private, encrypted by S3, and talks TLS only', () => {
+    const buckets = resources('AWS::S3::Bucket');
+    expect(buckets).toHaveLength(2);
+    for (const [id, { Properties }] of buckets) {
+      expect(Properties.PublicAccessBlockConfiguration, id).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+      expect(Properties.BucketEncryption.ServerSideEncryptionConfiguration, id).toEqual([
+        { ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } },
+      ]);
+      const policies = properties('AWS::S3::BucketPolicy').filter(
+        ({ Bucket }) => Bucket.Ref === id,
+      );
+      const denied = policies
+        .flatMap(({ PolicyDocument }) => PolicyDocument.Statement as Statement[])
+        .filter(({ Effect }) => Effect === 'Deny');
+      expect(denied, id).toEqual([
+        {
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: 's3:*',
+          Resource: [
+            { 'Fn::GetAtt': [id, 'Arn'] },
+            { 'Fn::Join': ['', [{ 'Fn::GetAtt': [id, 'Arn'] }, '/*']] },
+          ],
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        },
+      ]);
+    }
+  });
+
+  test('nobody reads it from outside except this distribution, and a missing object is a 404', () => {
+    const [id] = content();
+    const [distribution] = resources('AWS::CloudFront::Distribution')[0] as [string, unknown];
+    const allowed = properties('AWS::S3::BucketPolicy')
+      .filter(({ Bucket }) => Bucket.Ref === id)
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement as Statement[])
+      .filter(({ Effect }) => Effect === 'Allow');
+    expect(allowed).toHaveLength(1);
+    expect(allowed[0]?.Principal).toEqual({ Service: 'cloudfront.amazonaws.com' });
+    // Without ListBucket S3 answers 403 for what is missing.
+    expect(allowed[0]?.Action).toEqual(['s3:GetObject', 's3:ListBucket']);
+    const condition = allowed[0]?.Condition as { StringEquals: Record<string, unknown> };
+    expect(text(condition.StringEquals['AWS:SourceArn'])).toBe(
+      `arn:{AWS::Partition}:cloudfront::{AWS::AccountId}:distribution/{${distribution}}`,
+    );
+  });
+
+  test('it outlives the stack unless the config says otherwise; everything else goes with the stack', () => {
+    const retained = Object.entries(
+      template().toJSON().Resources as Record<string, { DeletionPolicy?: string }>,
+    )
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy && DeletionPolicy !== 'Delete')
+      .map(([id]) => id);
+    expect(retained).toEqual([content()[0]]);
+
+    const deleted = aTemplate({ contentOnDestroy: 'delete' });
+    expect(content(deleted)[1].DeletionPolicy).toBe('Delete');
+    deleted.hasResourceProperties('Custom::S3AutoDeleteObjects', {
+      BucketName: { Ref: content(deleted)[0] },
+    });
+  });
+
+  test('every log group ends: with the stack, and its lines after a month', () => {
+    const groups = resources('AWS::Logs::LogGroup');
+    expect(groups.length).toBeGreaterThan(4);
+    for (const [id, group] of groups) {
+      expect(group.DeletionPolicy, id).toBe('Delete');
+      expect(group.Properties.RetentionInDays, id).toBe(30);
+    }
+  });
+});
+
+describe('the distribution', () => {
+  const config = (of = template()) =>
+    theOnly('AWS::CloudFront::Distribution', of).DistributionConfig;
+  const behaviors = (of = template()) => [
+    config(of).DefaultCacheBehavior,
+    ...config(of).CacheBehaviors,
+  ];
+
+  test('speaks HTTP/2 and 3 over IPv4 and IPv6', () => {
+    expect(config()).toMatchObject({ Enabled: true, HttpVersion: 'http2and3', IPV6Enabled: true });
+  });
+
+  test('every behavior sends visitors to HTTPS, takes GET and HEAD only, and really compresses', () => {
+    expect(behaviors()).toHaveLength(3);
+    for (const behavior of behaviors()) {
+      expect(behavior).toMatchObject({
+        ViewerProtocolPolicy: 'redirect-to-https',
+        AllowedMethods: ['GET', 'HEAD'],
+        Compress: true,
+        // CachingOptimized: the managed policy that has gzip and Brotli in its cache key.
+        CachePolicyId: '658327ea-f89d-4fab-a63d-7e88639e58f6',
+      });
+    }
+  });
+
+  test('the router runs for pages and for nothing else', () => {
+    const withFunction = behaviors().filter(({ FunctionAssociations }) => FunctionAssociations);
+    expect(withFunction).toEqual([config().DefaultCacheBehavior]);
+    expect(withFunction[0].FunctionAssociations).toEqual([
+      {
+        EventType: 'viewer-request',
+        FunctionARN: { 'Fn::GetAtt': [expect.any(String), 'FunctionARN'] },
+      },
+    ]);
+  });
+
+  test('only the error page and the pool can be asked for by their key: no manifest, no other release', () => {
+    expect(
+      config().CacheBehaviors.map(({ PathPattern }: { PathPattern: string }) => PathPattern),
+    ).toEqual(['/_site/404.html', '/assets/*']);
+    expect(config(aTemplate()).CacheBehaviors).toHaveLength(1);
+  });
+
+  test('browsers ask again for every page and keep pool files for ever', () => {
+    const [pages] = resources('AWS::CloudFront::ResponseHeadersPolicy');
+    const [id, { Properties }] = pages as [string, { Properties: Record<string, any> }];
+    expect(Properties.ResponseHeadersPolicyConfig.CustomHeadersConfig.Items).toEqual([
+      { Header: 'Cache-Control', Override: true, Value: 'public, max-age=0, must-revalidate' },
+    ]);
+    const [errorPage, pool] = config().CacheBehaviors;
+    expect(config().DefaultCacheBehavior.ResponseHeadersPolicyId).toEqual({ Ref: id });
+    expect(errorPage.ResponseHeadersPolicyId).toEqual({ Ref: id });
+    // The managed SecurityHeadersPolicy leaves the stored Cache-Control alone.
+    expect(pool.ResponseHeadersPolicyId).toBe('67f7725c-6f97-4210-82d7-5512b31e9d03');
+  });
+
+  test('pages carry the security headers, and the config can replace the content security policy', () => {
+    const headers = (of = template()) =>
+      theOnly('AWS::CloudFront::ResponseHeadersPolicy', of).ResponseHeadersPolicyConfig
+        .SecurityHeadersConfig;
+    expect(headers()).toEqual({
+      ContentSecurityPolicy: {
+        ContentSecurityPolicy:
+          "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+        Override: true,
+      },
+      ContentTypeOptions: { Override: true },
+      FrameOptions: { FrameOption: 'SAMEORIGIN', Override: true },
+      ReferrerPolicy: { Override: true, ReferrerPolicy: 'strict-origin-when-cross-origin' },
+      StrictTransportSecurity: {
+        AccessControlMaxAgeSec: 31536000,
+        IncludeSubdomains: false,
+        Override: true,
+      },
+    });
+    const own = aTemplate({ contentSecurityPolicy: "default-src 'none'" });
+    expect(headers(own).ContentSecurityPolicy.ContentSecurityPolicy).toBe("default-src 'none'");
+  });
+
+  test("a missing page is the site's own 404 page with status 404, asked for again after ten seconds", () => {
+    expect(config().CustomErrorResponses).toEqual([
+      {
+        ErrorCode: 404,
+        ResponseCode: 404,
+        ResponsePagePath: '/_site/404.html',
+        ErrorCachingMinTTL: 10,
+      },
+    ]);
+  });
+
+  test('the router is the shipped file behind one line of settings, and small', () => {
+    const { FunctionCode, FunctionConfig } = theOnly('AWS::CloudFront::Function');
+    const file = readFileSync(
+      new URL('../../lib/hosting/viewer-request.js', import.meta.url),
+      'utf8',
+    );
+    expect(FunctionCode).toBe(`const SETTINGS = {"name":"a-site","branch":"main"};\n${file}`);
+    expect(FunctionConfig.Runtime).toBe('cloudfront-js-2.0');
+    const longest = resolveConfig(
+      aConfig({ name: 'a'.repeat(30), source: { kind: 'codecommit', branch: 'b'.repeat(255) } }),
+    );
+    expect(Buffer.byteLength(routerCode(longest))).toBeLessThanOrEqual(4096);
+  });
+
+  test('a deployment never moves the pointer: the store is not seeded', () => {
+    expect(theOnly('AWS::CloudFront::KeyValueStore')).not.toHaveProperty('ImportSource');
+  });
+});
+
+describe('the pipeline', () => {
+  const stages = (of = template()): any[] => theOnly('AWS::CodePipeline::Pipeline', of).Stages;
+  const action = (name: string, of = template()) =>
+    stages(of)
+      .flatMap(({ Actions }) => Actions)
+      .find(({ Name }) => Name === name);
+
+  test('goes from the source through the build to an upload, its promotion and the invalidation', () => {
+    const order = stages().map(({ Name, Actions }) => [
+      Name,
+      Actions.map((a: any) => `${a.RunOrder} ${a.Name}`),
+    ]);
+    expect(order).toEqual([
+      ['Source', ['1 Source']],
+      ['Build', ['1 Build']],
+      ['Deploy', ['1 Upload', '2 Promote']],
+      ['Invalidate', ['1 Invalidate']],
+    ]);
+  });
+
+  test('an older push never goes live after a newer one', () => {
+    expect(theOnly('AWS::CodePipeline::Pipeline')).toMatchObject({
+      PipelineType: 'V2',
+      ExecutionMode: 'SUPERSEDED',
+      RestartExecutionOnUpdate: false,
+    });
+  });
+
+  test('the promotion is told the release that the upload made, and the upload the commit alone', () => {
+    expect(action('Upload').Configuration.UserParameters).toBe('{"revision":"#{Source.CommitId}"}');
+    expect(action('Upload').InputArtifacts).toEqual(action('Build').OutputArtifacts);
+    expect(action('Promote').Configuration.UserParameters).toBe(
+      '{"releaseId":"#{Upload.releaseId}"}',
+    );
+  });
+
+  test('the invalidation is for the one object that is ever overwritten', () => {
+    const [distribution] = resources('AWS::CloudFront::Distribution')[0] as [string, unknown];
+    expect(text(action('Invalidate').Configuration.UserParameters)).toBe(
+      `{"distributionId":"{${distribution}}","objectPaths":["/_site/*"]}`,
+    );
+  });
+
+  test('a push to the branch starts it, from either kind of source', () => {
+    expect(theOnly('AWS::Events::Rule').EventPattern.detail).toEqual({
+      event: ['referenceCreated', 'referenceUpdated'],
+      referenceName: ['main'],
+    });
+    const connected = aTemplate({ source: { ...CONNECTION, branch: 'live' } });
+    expect(action('Source', connected)).toMatchObject({
+      Namespace: 'Source',
+      ActionTypeId: { Provider: 'CodeStarSourceConnection' },
+      Configuration: {
+        ConnectionArn: CONNECTION.connectionArn,
+        FullRepositoryId: 'group/team/shop',
+        BranchName: 'live',
+      },
+    });
+    connected.resourceCountIs('AWS::CodeCommit::Repository', 0);
+  });
+
+  test('a connection may be used under both names of the permission', () => {
+    const statements = properties(
+      'AWS::IAM::Policy',
+      aTemplate({ source: { ...CONNECTION, branch: 'live' } }),
+    )
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement as Statement[])
+      .filter(({ Resource }) => Resource === CONNECTION.connectionArn);
+    expect(statements.flatMap(({ Action }) => list(Action)).sort()).toEqual([
+      'codeconnections:UseConnection',
+      'codestar-connections:UseConnection',
+    ]);
+  });
+
+  test.each([
+    [
+      'commands',
+      {
+        kind: 'commands',
+        directory: 'site',
+        commands: ['npm ci', 'npm run build'],
+        nodeVersion: 22,
+      } as const,
+      'version: "0.2"\nphases:\n  install:\n    runtime-versions:\n      nodejs: 22\n  build:\n    commands:\n      - cd \'site\'\n      - npm ci\n      - npm run build\nartifacts:\n  base-directory: site/dist\n  files:\n    - "**/*"\n',
+    ],
+    [
+      'a folder',
+      { kind: 'folder', directory: 'public' } as const,
+      'version: "0.2"\nphases:\n  build:\n    commands:\n      - \'echo "Nothing to build: the files are published as they are."\'\nartifacts:\n  base-directory: public\n  files:\n    - "**/*"\n',
+    ],
+    [
+      'a buildspec of the repository',
+      { kind: 'buildspec', file: 'ci/build.yml' } as const,
+      'ci/build.yml',
+    ],
+  ])('the build does what the config says: %s', (_, build, expected) => {
+    expect(theOnly('AWS::CodeBuild::Project', aTemplate({ build })).Source.BuildSpec).toBe(
+      expected,
+    );
+  });
+});
+
+describe('the functions', () => {
+  const functions = () => resources('AWS::Lambda::Function');
+  const jobs = () => functions().filter(([id]) => /^(Upload|Promote|Invalidate)/.test(id));
+
+  test('run on nodejs24.x and arm64 and log to a group that ends', () => {
+    expect(jobs()).toHaveLength(3);
+    for (const [id, { Properties }] of functions()) {
+      expect(Properties.Runtime, id).toBe('nodejs24.x');
+      expect(Properties.Architectures, id).toEqual(['arm64']);
+      expect(
+        resources('AWS::Logs::LogGroup').map(([group]) => group),
+        id,
+      ).toContain(Properties.LoggingConfig.LogGroup.Ref);
+    }
+  });
+
+  test('are never run again behind the back of the pipeline', () => {
+    const configured = properties('AWS::Lambda::EventInvokeConfig');
+    expect(configured.map(({ FunctionName }) => FunctionName.Ref).sort()).toEqual(
+      jobs()
+        .map(([id]) => id)
+        .sort(),
+    );
+    for (const { MaximumRetryAttempts } of configured) expect(MaximumRetryAttempts).toBe(0);
+  });
+
+  test('end before CodePipeline stops waiting for them', () => {
+    // A Lambda action without an answer for 20 minutes has failed (aws-facts: action-reference-Lambda).
+    for (const [id, { Properties }] of jobs()) expect(Properties.Timeout, id).toBeLessThan(20 * 60);
+  });
+});
+
+test('the outputs are what a person needs next', () => {
+  expect(Object.keys(template().toJSON().Outputs)).toEqual([
+    'SiteUrl',
+    'PushTo',
+    'PipelineUrl',
+    'DistributionId',
+    'ContentBucket',
+  ]);
+});
+
+test('nothing in the template changes unnoticed', () => {
+  const redacted = JSON.stringify(template().toJSON(), null, 2)
+    .replace(/[0-9a-f]{64}/g, '<asset>')
+    .replace(/"FunctionCode": ".*"/, '"FunctionCode": "<viewer-request.js>"');
+  expect(redacted).toMatchSnapshot();
+});
+
+test('logical ids are as published: renaming one would replace what somebody keeps in it', () => {
+  const ids = Object.keys(template().toJSON().Resources).map((id) => withoutHash(`${id} `).trim());
+  expect(ids).toContain('HostingContentBucket');
+  expect(ids).toContain('HostingRouterKeyValueStore');
+  expect(ids).toContain('HostingDeliveryDistribution');
+});
