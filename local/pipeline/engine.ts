@@ -1,0 +1,719 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
+import { BuildFailure, type ProjectProperties, runBuild } from './codebuild.ts';
+import {
+  type ActionDefinition,
+  type PipelineDefinition,
+  type PipelineProperties,
+  readDefinition,
+  type StageDefinition,
+} from './definition.ts';
+import type { FinalStatus, PipelineEvent } from './events.ts';
+import { JobApi, type OpenJob } from './jobs.ts';
+import {
+  type ActionRecord,
+  type ArtifactRecord,
+  type ExecutionRecord,
+  Records,
+  type StageRecord,
+} from './records.ts';
+import { archiveCommit, commitDetails } from './source.ts';
+import { StageLock } from './stage-lock.ts';
+import {
+  MAX_OUTPUT_VARIABLES_BYTES,
+  MAX_RESOLVED_CONFIGURATION_BYTES,
+  resolveVariables,
+  variablesSize,
+} from './variables.ts';
+
+export interface PipelineInput {
+  /** An `AWS::CodePipeline::Pipeline`; its properties are read once, in the constructor. */
+  readonly pipeline: {
+    readonly logicalId: string;
+    readonly name: string;
+    readonly arn: string;
+    readonly properties: PipelineProperties;
+  };
+  /** The artifact store. */
+  readonly artifacts: {
+    put(bucket: string, key: string, file: string): Promise<void>;
+    get(bucket: string, key: string, toFile: string): Promise<void>;
+  };
+  readonly functions: {
+    /**
+     * Invokes a function asynchronously. Resolves when its process ended, rejects with the reason
+     * when it crashed or timed out; what became of the job is told through the job API only. The
+     * signal ends a wait that nobody is interested in any more.
+     */
+    invoke(
+      functionName: string,
+      event: unknown,
+      options?: { readonly signal: AbortSignal },
+    ): Promise<void>;
+  };
+  /** `AWS::CodeBuild::Project` by project name. */
+  readonly projects: ReadonlyMap<
+    string,
+    { readonly logicalId: string; readonly properties: ProjectProperties }
+  >;
+  /** The bare repository. */
+  readonly repository: { readonly path: string };
+  /** For reading the artifacts of one job. Put into the event and nowhere else. */
+  credentials(job: { bucket: string }): {
+    accessKeyId: string;
+    secretAccessKey: string;
+    sessionToken: string;
+  };
+  readonly accountId: string;
+  readonly region: string;
+  /** Holds the executions' records and npm's cache. */
+  readonly stateDir: string;
+  report(event: PipelineEvent): void;
+  /**
+   * From a continuation token to the next invocation.
+   *
+   * CodePipeline takes about 30 seconds; nobody wants to wait for that on their own machine.
+   *
+   * @default 1000
+   */
+  readonly continuationDelayMs?: number;
+  /**
+   * How long a function may say nothing about its job.
+   *
+   * @default 1200000 (20 minutes, as in AWS)
+   */
+  readonly jobTimeoutMs?: number;
+  /** Called with operations of CodePipeline's API that a function asked for and nobody knows here. */
+  readonly onUnknownOperation?: (operation: string) => void;
+}
+
+export interface StartRequest {
+  /** What a person reads as the reason: `push`, `npm start`. */
+  readonly trigger: string;
+  readonly commit: string;
+  readonly branch: string;
+  /** Values for the pipeline's own variables. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface ExecutionHandle {
+  readonly id: string;
+  /**
+   * The record as it is when the execution is over, however it ended. Rejects only when the record
+   * itself cannot be written.
+   */
+  readonly result: Promise<ExecutionRecord>;
+}
+
+const DEFAULT_CONTINUATION_DELAY_MS = 1_000;
+const DEFAULT_JOB_TIMEOUT_MS = 20 * 60_000;
+/** A Lambda action as a whole, continuations included (CodePipeline quotas). */
+const MAX_ACTION_MS = 24 * 60 * 60_000;
+const CREDENTIALS_LIFETIME_MS = 60 * 60_000;
+
+const STOPPED = new Error('the local pipeline was stopped');
+
+/**
+ * Runs a pipeline of the synthesised template on this machine: CodePipeline's stages, locks,
+ * variables and job protocol, with CodeBuild and the git source behind its actions.
+ */
+export class LocalPipeline {
+  readonly #input: PipelineInput;
+  readonly #definition: PipelineDefinition;
+  readonly #records: Records;
+  readonly #jobs: JobApi;
+  readonly #locks: ReadonlyMap<string, StageLock>;
+  readonly #stopping = new AbortController();
+  readonly #running = new Map<string, Promise<ExecutionRecord>>();
+
+  /** @throws Error with everything in the template that the local run does not know. */
+  constructor(input: PipelineInput) {
+    this.#input = input;
+    this.#definition = readDefinition({
+      logicalId: input.pipeline.logicalId,
+      properties: input.pipeline.properties,
+      projects: input.projects,
+      region: input.region,
+    });
+    this.#records = new Records(join(input.stateDir, 'executions'));
+    this.#jobs = new JobApi(input.onUnknownOperation);
+    const { stages, mode } = this.#definition;
+    this.#locks = new Map(stages.map(({ name }) => [name, new StageLock(mode)]));
+  }
+
+  /** The branch that the source action follows: a push to it starts the pipeline. */
+  get branch(): string {
+    const actions = this.#definition.stages.flatMap(({ groups }) => groups.flat());
+    const source = actions.find(({ kind }) => kind === 'source');
+    return source?.configuration.BranchName ?? 'main';
+  }
+
+  /** Starts the job API and returns the endpoint that functions have to be given for CodePipeline. */
+  listen(): Promise<string> {
+    return this.#jobs.listen();
+  }
+
+  /** Every execution that is known, oldest first, those of earlier runs included. */
+  executions(): readonly ExecutionRecord[] {
+    return this.#records.all();
+  }
+
+  /** The commit of the last execution that succeeded. */
+  lastPublishedCommit(): string | undefined {
+    return this.#records.all().findLast(({ status }) => status === 'Succeeded')?.commit;
+  }
+
+  /** @throws Error when the pipeline was stopped, or a pipeline variable has no value. */
+  start(request: StartRequest): ExecutionHandle {
+    this.#stopping.signal.throwIfAborted();
+    const { trigger, commit, branch } = request;
+    const record: ExecutionRecord = {
+      id: randomUUID(),
+      pipeline: this.#input.pipeline.name,
+      status: 'InProgress',
+      trigger,
+      commit,
+      branch,
+      startedAt: new Date().toISOString(),
+      variables: this.#pipelineVariables(request.variables ?? {}),
+      artifacts: {},
+      stages: [],
+    };
+    return this.#run(record, this.#definition.stages);
+  }
+
+  /**
+   * Runs a failed stage's failed and missing actions again, and what comes after it, as part of
+   * the same execution.
+   *
+   * @throws Error when there is nothing to retry, or a newer execution has been in the stage since.
+   */
+  retryStage(executionId: string, stageName: string): ExecutionHandle {
+    this.#stopping.signal.throwIfAborted();
+    const record = this.#records.get(executionId);
+    const stage = record?.stages.at(-1);
+    if (record?.status !== 'Failed' || stage?.name !== stageName) {
+      throw new Error(`${executionId}: got no failed stage ${stageName} to retry`);
+    }
+    const newer = this.#records
+      .all()
+      .some(
+        (other) =>
+          other.startedAt > record.startedAt && other.stages.some(({ name }) => name === stageName),
+      );
+    if (newer) throw new Error(`${executionId}: a newer execution has entered ${stageName} since`);
+    const index = this.#definition.stages.findIndex(({ name }) => name === stageName);
+    if (index < 0) throw new Error(`${stageName}: the pipeline has no such stage any more`);
+    record.status = 'InProgress';
+    delete record.failure;
+    return this.#run(record, this.#definition.stages.slice(index));
+  }
+
+  /**
+   * Ends everything that runs or waits, build processes included, and closes the job API. Resolves
+   * when nothing is left. Executions on their way end as Stopped.
+   */
+  async stop(): Promise<void> {
+    this.#stopping.abort(STOPPED);
+    await Promise.allSettled(this.#running.values());
+    await this.#jobs.close();
+  }
+
+  #run(record: ExecutionRecord, stages: readonly StageDefinition[]): ExecutionHandle {
+    const { id } = record;
+    this.#records.save(record);
+    const result = this.#runStages(record, stages).finally(() => this.#running.delete(id));
+    this.#running.set(id, result);
+    return { id, result };
+  }
+
+  async #runStages(
+    record: ExecutionRecord,
+    stages: readonly StageDefinition[],
+  ): Promise<ExecutionRecord> {
+    const { id: executionId, commit, branch, trigger } = record;
+    const began = Date.now();
+    const pipeline = this.#input.pipeline.name;
+    // One turn later, so that whoever started the execution knows its id before the first event.
+    await Promise.resolve();
+    this.#report({ type: 'execution-started', executionId, pipeline, trigger, commit, branch });
+    let status: FinalStatus = 'Succeeded';
+    for (const stage of stages) {
+      status = await this.#runStage(record, stage);
+      if (status !== 'Succeeded') break;
+    }
+    record.status = status;
+    record.durationMs = Date.now() - began;
+    this.#records.save(record);
+    const actions = record.stages.flatMap((stage) => stage.actions);
+    const { failure, supersededBy, durationMs } = record;
+    this.#report({
+      type: 'execution-finished',
+      executionId,
+      status,
+      durationMs,
+      commit,
+      variables: Object.assign({}, ...actions.map((action) => action.variables)),
+      ...(failure && { failure }),
+      ...(supersededBy !== undefined && { supersededBy }),
+      siteUntouched: !actions.some(({ provider }) => provider === 'Lambda'),
+    });
+    return record;
+  }
+
+  async #runStage(record: ExecutionRecord, stage: StageDefinition): Promise<FinalStatus> {
+    const executionId = record.id;
+    const lock = this.#locks.get(stage.name) as StageLock;
+    if (lock.holder !== undefined) {
+      const behind = lock.holder;
+      this.#report({ type: 'execution-waiting', executionId, stage: stage.name, behind });
+    }
+    try {
+      const supersededBy = await lock.enter(executionId, this.#stopping.signal);
+      if (supersededBy !== undefined) {
+        record.supersededBy = supersededBy;
+        return 'Superseded';
+      }
+    } catch {
+      return 'Stopped';
+    }
+    try {
+      return await this.#runActions(record, stage);
+    } finally {
+      lock.leave();
+    }
+  }
+
+  async #runActions(record: ExecutionRecord, stage: StageDefinition): Promise<FinalStatus> {
+    const executionId = record.id;
+    const began = Date.now();
+    const stageRecord = this.#stageRecord(record, stage.name);
+    this.#records.save(record);
+    this.#report({ type: 'stage-started', executionId, stage: stage.name });
+    let status: FinalStatus = 'Succeeded';
+    for (const group of stage.groups) {
+      // A retry leaves alone what has succeeded.
+      const due = group.filter(
+        ({ name }) => !stageRecord.actions.some((action) => action.name === name),
+      );
+      const ended = await Promise.all(
+        due.map((action) => this.#runAction(record, stageRecord, action)),
+      );
+      if (ended.includes('Failed')) status = 'Failed';
+      else if (ended.includes('Stopped')) status = 'Stopped';
+      if (status !== 'Succeeded') break;
+    }
+    stageRecord.status = status;
+    stageRecord.durationMs = Date.now() - began;
+    this.#records.save(record);
+    const { durationMs } = stageRecord;
+    this.#report({ type: 'stage-finished', executionId, stage: stage.name, status, durationMs });
+    return status;
+  }
+
+  /** A new entry; or, for a retry, the failed stage's with its successful actions kept. */
+  #stageRecord(record: ExecutionRecord, name: string): StageRecord {
+    const last = record.stages.at(-1);
+    if (last?.name === name) {
+      last.status = 'InProgress';
+      last.actions = last.actions.filter(({ status }) => status === 'Succeeded');
+      return last;
+    }
+    const startedAt = new Date().toISOString();
+    const stage: StageRecord = { name, status: 'InProgress', startedAt, actions: [] };
+    record.stages.push(stage);
+    return stage;
+  }
+
+  async #runAction(
+    record: ExecutionRecord,
+    stage: StageRecord,
+    action: ActionDefinition,
+  ): Promise<FinalStatus> {
+    const began = Date.now();
+    const place = { executionId: record.id, stage: stage.name, action: action.name };
+    const actionRecord: ActionRecord = {
+      name: action.name,
+      provider: action.provider,
+      status: 'InProgress',
+      startedAt: new Date(began).toISOString(),
+      variables: {},
+    };
+    stage.actions.push(actionRecord);
+    this.#records.save(record);
+    this.#report({ type: 'action-started', ...place, provider: action.provider });
+    let status: FinalStatus = 'Succeeded';
+    try {
+      this.#stopping.signal.throwIfAborted();
+      const configuration = this.#resolve(record, action);
+      Object.assign(actionRecord, await this.#perform(record, place, action, configuration));
+    } catch (error) {
+      status = error === STOPPED ? 'Stopped' : 'Failed';
+      actionRecord.error = error instanceof Error ? error.message : String(error);
+      if (error instanceof BuildFailure) actionRecord.lastLines = error.lastLines;
+      if (status === 'Failed') {
+        record.failure ??= { stage: stage.name, action: action.name, error: actionRecord.error };
+      }
+    }
+    actionRecord.status = status;
+    actionRecord.durationMs = Date.now() - began;
+    this.#records.save(record);
+    const { durationMs, summary, error, lastLines, variables } = actionRecord;
+    this.#report({
+      type: 'action-finished',
+      ...place,
+      status,
+      durationMs,
+      ...(summary !== undefined && { summary }),
+      ...(error !== undefined && { error }),
+      ...(lastLines && { lastLines }),
+      variables,
+    });
+    return status;
+  }
+
+  #perform(
+    record: ExecutionRecord,
+    place: Place,
+    action: ActionDefinition,
+    configuration: Configuration,
+  ): Promise<ActionOutcome> {
+    switch (action.kind) {
+      case 'source':
+        return this.#fetchSource(record, action, configuration);
+      case 'build':
+        return this.#build(record, place, action, configuration);
+      case 'invoke':
+        return this.#invoke(record, place, action, configuration);
+    }
+  }
+
+  async #fetchSource(
+    record: ExecutionRecord,
+    action: ActionDefinition,
+    configuration: Configuration,
+  ): Promise<ActionOutcome> {
+    const { path } = this.#input.repository;
+    const { signal } = this.#stopping;
+    const orStopped = (error: unknown): never => {
+      signal.throwIfAborted();
+      throw error;
+    };
+    const commit = await commitDetails(path, record.commit, signal).catch(orStopped);
+    await withTemporaryFolder(async (folder) => {
+      const file = join(folder, 'source.zip');
+      await archiveCommit(path, commit.id, file, signal).catch(orStopped);
+      await this.#putArtifact(record, action, file, commit.id);
+    });
+    const common = {
+      AuthorDate: commit.authorDate,
+      BranchName: configuration.BranchName ?? record.branch,
+      CommitId: commit.id,
+      CommitMessage: commit.message,
+    };
+    const [firstLine = ''] = commit.message.split('\n');
+    return {
+      summary: `${commit.id.slice(0, 7)} ${firstLine}`.trim(),
+      variables:
+        action.provider === 'CodeCommit'
+          ? {
+              ...common,
+              CommitterDate: commit.committerDate,
+              RepositoryName: configuration.RepositoryName ?? '',
+            }
+          : {
+              ...common,
+              ConnectionArn: configuration.ConnectionArn ?? '',
+              FullRepositoryName: configuration.FullRepositoryId ?? '',
+            },
+    };
+  }
+
+  async #build(
+    record: ExecutionRecord,
+    place: Place,
+    action: Extract<ActionDefinition, { kind: 'build' }>,
+    configuration: Configuration,
+  ): Promise<ActionOutcome> {
+    const { pipeline, accountId, region, stateDir, artifacts } = this.#input;
+    const { signal } = this.#stopping;
+    return withTemporaryFolder(async (folder) => {
+      const source = this.#artifact(record, action.inputs[0] ?? '');
+      const sourceFile = join(folder, 'source.zip');
+      const artifact = join(folder, 'artifact.zip');
+      await artifacts.get(source.bucket, source.key, sourceFile);
+      const { buildId, variables } = await runBuild({
+        project: action.project,
+        environment: actionEnvironment(configuration.EnvironmentVariables),
+        source: sourceFile,
+        sourceVersion: source.revision ?? record.commit,
+        ...(action.outputs.length > 0 && { artifact }),
+        pipelineName: pipeline.name,
+        accountId,
+        region,
+        buildNumber: this.#nextBuildNumber(action.project.name),
+        npmCache: join(stateDir, 'npm-cache'),
+        signal,
+        output: (line) => this.#report({ type: 'action-output', ...place, line }),
+      });
+      const size = variablesSize(variables);
+      if (size > MAX_OUTPUT_VARIABLES_BYTES) {
+        throw new Error(
+          `the exported variables have ${size} bytes; CodePipeline takes at most ${MAX_OUTPUT_VARIABLES_BYTES}`,
+        );
+      }
+      if (action.outputs.length > 0) await this.#putArtifact(record, action, artifact);
+      return { externalExecutionId: buildId, variables };
+    });
+  }
+
+  async #invoke(
+    record: ExecutionRecord,
+    place: Place,
+    action: ActionDefinition,
+    configuration: Configuration,
+  ): Promise<ActionOutcome> {
+    const { functions, continuationDelayMs = DEFAULT_CONTINUATION_DELAY_MS } = this.#input;
+    const { signal } = this.#stopping;
+    const functionName = configuration.FunctionName ?? '';
+    const began = Date.now();
+    let token: string | undefined;
+    for (;;) {
+      // A continued action is a new job with a new id, which gets the token of the one before.
+      const job = this.#jobs.open();
+      const event = this.#jobEvent(record, action, configuration, job.id, token);
+      const result = await this.#awaitJob(job, (jobSignal) =>
+        functions.invoke(functionName, event, { signal: jobSignal }),
+      );
+      const details = {
+        ...(result.summary !== undefined && { summary: result.summary }),
+        ...(result.externalExecutionId !== undefined && {
+          externalExecutionId: result.externalExecutionId,
+        }),
+      };
+      if (result.type === 'succeeded') return { ...details, variables: result.variables };
+      const percent = result.percent === undefined ? {} : { percent: result.percent };
+      const { summary } = result;
+      this.#report({
+        type: 'action-progress',
+        ...place,
+        ...(summary !== undefined && { summary }),
+        ...percent,
+      });
+      token = result.token;
+      if (Date.now() - began + continuationDelayMs > MAX_ACTION_MS) {
+        throw new Error(`${functionName} was still not done after 24 hours, CodePipeline's limit`);
+      }
+      await sleep(continuationDelayMs, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
+    }
+  }
+
+  /**
+   * Waits for the function's word on its job. The process ending without one is told at once; AWS
+   * would notice nothing and wait.
+   */
+  async #awaitJob(job: OpenJob, invoke: (signal: AbortSignal) => Promise<void>) {
+    const { jobTimeoutMs = DEFAULT_JOB_TIMEOUT_MS } = this.#input;
+    const silence = new AbortController();
+    const waiting = AbortSignal.any([this.#stopping.signal, silence.signal]);
+    const minutes = Math.round(jobTimeoutMs / 60_000);
+    const timer = setTimeout(() => {
+      const text = `the function has said nothing about its job for ${minutes} min: CodePipeline gives up on it`;
+      silence.abort(new Error(text));
+    }, jobTimeoutMs);
+    const abandoned = new Promise<never>((_, reject) => {
+      waiting.addEventListener('abort', () => reject(waiting.reason), { once: true });
+    });
+    const silent = 'in AWS this action would have hung for 20 minutes before failing';
+    const ended = invoke(waiting).then(
+      () => Promise.reject(new Error(`the function ended without reporting a result; ${silent}`)),
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new Error(`the function crashed without reporting a result: ${reason}; ${silent}`);
+      },
+    );
+    ended.catch(() => {});
+    abandoned.catch(() => {});
+    try {
+      const result = await Promise.race([job.result, abandoned, ended]);
+      if (result.type === 'failed') throw new Error(`${result.failureType}: ${result.message}`);
+      return result;
+    } finally {
+      clearTimeout(timer);
+      job.close();
+    }
+  }
+
+  /** As CodePipeline sends it. Holds live credentials: it goes to the function and nowhere else. */
+  #jobEvent(
+    record: ExecutionRecord,
+    action: ActionDefinition,
+    configuration: Configuration,
+    jobId: string,
+    continuationToken: string | undefined,
+  ): unknown {
+    const { accountId } = this.#input;
+    const bucket = this.#definition.artifactBucket;
+    return {
+      'CodePipeline.job': {
+        id: jobId,
+        accountId,
+        data: {
+          actionConfiguration: { configuration },
+          inputArtifacts: action.inputs.map((name) => {
+            const { bucket: bucketName, key: objectKey, revision } = this.#artifact(record, name);
+            return {
+              name,
+              revision: revision ?? null,
+              location: { type: 'S3', s3Location: { bucketName, objectKey } },
+            };
+          }),
+          outputArtifacts: [],
+          artifactCredentials: {
+            ...this.#input.credentials({ bucket }),
+            expirationTime: Date.now() + CREDENTIALS_LIFETIME_MS,
+          },
+          ...(continuationToken !== undefined && { continuationToken }),
+        },
+      },
+    };
+  }
+
+  #resolve(record: ExecutionRecord, action: ActionDefinition): Configuration {
+    const scope = new Map<string, Readonly<Record<string, string>>>([
+      ['codepipeline', { PipelineExecutionId: record.id }],
+      ['variables', record.variables],
+    ]);
+    for (const stage of this.#definition.stages) {
+      for (const { name, namespace } of stage.groups.flat()) {
+        const done = record.stages
+          .find((entered) => entered.name === stage.name)
+          ?.actions.find((entered) => entered.name === name && entered.status === 'Succeeded');
+        if (namespace !== undefined && done) scope.set(namespace, done.variables);
+      }
+    }
+    const resolved = Object.fromEntries(
+      Object.entries(action.configuration).map(([key, value]) => {
+        try {
+          return [key, resolveVariables(value, scope)];
+        } catch (error) {
+          throw new Error(`ConfigurationError: ${key}: ${(error as Error).message}`);
+        }
+      }),
+    );
+    const size = Buffer.byteLength(JSON.stringify(resolved));
+    if (size > MAX_RESOLVED_CONFIGURATION_BYTES) {
+      throw new Error(
+        `ConfigurationError: the configuration has ${size} bytes with its variables; CodePipeline takes at most ${MAX_RESOLVED_CONFIGURATION_BYTES}`,
+      );
+    }
+    return resolved;
+  }
+
+  async #putArtifact(
+    record: ExecutionRecord,
+    action: ActionDefinition,
+    file: string,
+    revision?: string,
+  ): Promise<void> {
+    const [name = ''] = action.outputs;
+    const bucket = this.#definition.artifactBucket;
+    // CodePipeline's own key: 20 characters of the pipeline, 10 of the artifact, 7 at random.
+    const random = Array.from({ length: 7 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+    const key = `${this.#input.pipeline.name.slice(0, 20)}/${name.slice(0, 10)}/${random}`;
+    await this.#input.artifacts.put(bucket, key, file);
+    record.artifacts[name] = { bucket, key, ...(revision !== undefined && { revision }) };
+  }
+
+  #artifact(record: ExecutionRecord, name: string): ArtifactRecord {
+    const artifact = record.artifacts[name];
+    if (!artifact) throw new Error(`the artifact ${name} was not made by this execution`);
+    return artifact;
+  }
+
+  #pipelineVariables(given: Readonly<Record<string, string>>): Record<string, string> {
+    const known = this.#definition.variables;
+    const problems = Object.keys(given)
+      .filter((name) => !known.has(name))
+      .map((name) => `variables.${name}: the pipeline has no such variable`);
+    const values: Record<string, string> = {};
+    for (const [name, fallback] of known) {
+      const value = given[name] ?? fallback;
+      if (value === undefined) problems.push(`variables.${name}: got no value, and has no default`);
+      else values[name] = value;
+    }
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    return values;
+  }
+
+  /** Counts on through later runs, like CodeBuild's. */
+  #nextBuildNumber(project: string): number {
+    const file = join(this.#input.stateDir, 'build-numbers.json');
+    let numbers: Record<string, number> = {};
+    try {
+      numbers = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
+    } catch {
+      // The first build; or a damaged file, of which nothing depends on the number.
+    }
+    const number = (numbers[project] ?? 0) + 1;
+    mkdirSync(this.#input.stateDir, { recursive: true });
+    writeFileSync(file, JSON.stringify({ ...numbers, [project]: number }));
+    return number;
+  }
+
+  #report(event: WithoutTime<PipelineEvent>): void {
+    this.#input.report({ ...event, time: Date.now() } as PipelineEvent);
+  }
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+type WithoutTime<T> = T extends unknown ? Omit<T, 'time'> : never;
+type Configuration = Readonly<Record<string, string>>;
+type Place = { readonly executionId: string; readonly stage: string; readonly action: string };
+type ActionOutcome = Pick<ActionRecord, 'variables' | 'summary' | 'externalExecutionId'>;
+
+const ENVIRONMENT = v.array(
+  v.strictObject({
+    name: v.string(),
+    value: v.string(),
+    type: v.optional(v.literal('PLAINTEXT')),
+  }),
+);
+
+/** A build action's `EnvironmentVariables`: a JSON list, in which variables were filled in as text. */
+function actionEnvironment(json: string | undefined): Record<string, string> {
+  if (json === undefined) return {};
+  const problem = (reason: string): Error =>
+    new Error(
+      `ConfigurationError: EnvironmentVariables: ${reason}; write a JSON list of {"name", "value", "type": "PLAINTEXT"}`,
+    );
+  let input: unknown;
+  try {
+    input = JSON.parse(json);
+  } catch (error) {
+    throw problem(`not valid JSON once its variables are filled in (${(error as Error).message})`);
+  }
+  const parsed = v.safeParse(ENVIRONMENT, input);
+  if (!parsed.success) {
+    throw problem(
+      parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`).join(', '),
+    );
+  }
+  return Object.fromEntries(parsed.output.map(({ name, value }) => [name, value]));
+}
+
+async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'atomic-site-artifact-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,85 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { PipelineEvent } from './events.ts';
+
+// `Invalidate · Invalidate`, the stack's longest.
+const NAME_WIDTH = 23;
+
+/**
+ * What a person reads about one event: in the output of their push, and in a terminal that cannot
+ * redraw. No state and no clock, so the same events always give the same lines.
+ */
+export function linesFor(event: PipelineEvent): string[] {
+  switch (event.type) {
+    case 'execution-started':
+      return [`Publishing ${event.commit.slice(0, 7)} of ${event.branch} (${event.trigger})`];
+    case 'execution-waiting':
+      return [`${event.stage} is busy with another release: waiting for it`];
+    case 'stage-started':
+      return [];
+    case 'action-started':
+      return [`${name(event)}started`];
+    case 'action-output':
+      return [indented(event.line)];
+    case 'action-progress': {
+      const percent = event.percent === undefined ? [] : [`${event.percent} %`];
+      const details = [...percent, ...(event.summary ? [event.summary] : [])];
+      return [`${name(event)}working${details.length > 0 ? `    ${details.join('  ')}` : ''}`];
+    }
+    case 'action-finished':
+      return [
+        `${name(event)}${event.status.toLowerCase()}  ${duration(event.durationMs)}`,
+        ...textLines(event.summary).map(indented),
+        ...textLines(event.error).map(indented),
+      ];
+    case 'stage-finished':
+      return [];
+    case 'execution-finished':
+      return [verdict(event)];
+  }
+}
+
+type Finished = Extract<PipelineEvent, { type: 'execution-finished' }>;
+
+/**
+ * The last line of a push. A post-receive hook cannot make `git push` fail any more, so this line
+ * alone has to tell success from failure.
+ */
+function verdict(event: Finished): string {
+  const untouched = event.siteUntouched ? '; the live site is unchanged' : '';
+  switch (event.status) {
+    case 'Succeeded':
+      // `releaseId` is what the stack's upload action calls its result.
+      return `published ${event.variables.releaseId ?? event.commit.slice(0, 7)} in ${duration(event.durationMs)}`;
+    case 'Failed': {
+      const { stage = 'the pipeline', action = '', error = '' } = event.failure ?? {};
+      const place = action && action !== stage ? `${stage} · ${action}` : stage;
+      const [cause = 'no reason was given'] = textLines(error);
+      return `FAILED in ${place}: ${cause.replace(/[.;:]+$/, '')}${untouched}`;
+    }
+    case 'Superseded':
+      return `SUPERSEDED by a newer push: ${event.commit.slice(0, 7)} was not published${untouched}`;
+    case 'Stopped':
+      return `STOPPED before the end: ${event.commit.slice(0, 7)} was not published${untouched}`;
+  }
+}
+
+/** `0.4 s`, `8.2 s`, `1 min 05 s`. */
+export function duration(milliseconds: number): string {
+  const tenths = Math.round(milliseconds / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+
+const name = (event: { stage: string; action: string }): string =>
+  `${event.stage} · ${event.action}`.padEnd(NAME_WIDTH).concat('  ');
+
+const indented = (line: string): string => `    ${plain(line)}`.trimEnd();
+
+const textLines = (text = ''): string[] =>
+  plain(text)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+
+/** Colours and cursor movements of a build tool would mix with those of whoever shows the line. */
+const plain = stripVTControlCharacters;

@@ -1,0 +1,99 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Failure, FinalStatus } from './events.ts';
+
+export type Status = FinalStatus | 'InProgress';
+
+export interface ActionRecord {
+  readonly name: string;
+  readonly provider: string;
+  status: Status;
+  readonly startedAt: string;
+  durationMs?: number;
+  summary?: string;
+  error?: string;
+  lastLines?: readonly string[];
+  /** A build's or invalidation's id, say. */
+  externalExecutionId?: string;
+  variables: Readonly<Record<string, string>>;
+}
+
+export interface StageRecord {
+  readonly name: string;
+  status: Status;
+  readonly startedAt: string;
+  durationMs?: number;
+  actions: ActionRecord[];
+}
+
+/** Where an artifact of an execution is. */
+export interface ArtifactRecord {
+  readonly bucket: string;
+  readonly key: string;
+  /** The commit, for what a source action brought; absent for what was made from it. */
+  readonly revision?: string;
+}
+
+/** One execution as it is kept on disk. Holds no credentials. */
+export interface ExecutionRecord {
+  readonly id: string;
+  readonly pipeline: string;
+  status: Status;
+  readonly trigger: string;
+  readonly commit: string;
+  readonly branch: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  durationMs?: number;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly artifacts: Record<string, ArtifactRecord>;
+  /** The stages that were entered, in order. */
+  readonly stages: StageRecord[];
+  failure?: Failure;
+  supersededBy?: string;
+}
+
+/** The executions of a pipeline, one JSON file each, in memory and on disk. */
+export class Records {
+  readonly #folder: string;
+  readonly #records = new Map<string, ExecutionRecord>();
+
+  /** Reads what an earlier run left; what was running then has stopped with it. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    const records = readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as ExecutionRecord)
+      .sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+    for (const record of records) {
+      this.#records.set(record.id, record);
+      if (record.status !== 'InProgress') continue;
+      record.status = 'Stopped';
+      for (const stage of record.stages) {
+        if (stage.status === 'InProgress') stage.status = 'Stopped';
+        for (const action of stage.actions) {
+          if (action.status === 'InProgress') action.status = 'Stopped';
+        }
+      }
+      this.save(record);
+    }
+  }
+
+  /** Oldest first. */
+  all(): ExecutionRecord[] {
+    return [...this.#records.values()];
+  }
+
+  get(id: string): ExecutionRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  save(record: ExecutionRecord): void {
+    this.#records.set(record.id, record);
+    const file = join(this.#folder, `${record.id}.json`);
+    const temporary = `${file}.tmp`;
+    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
+    renameSync(temporary, file);
+  }
+}

@@ -1,0 +1,203 @@
+import { expect, test } from 'vitest';
+import { type PipelineProperties, readDefinition } from '../../local/pipeline/definition.ts';
+import { aPipeline, aProject, invokeAction } from '../support/pipeline.ts';
+
+const read = (properties: unknown, project: ReturnType<typeof aProject> = aProject()) =>
+  readDefinition({
+    logicalId: 'Pipeline',
+    properties: properties as PipelineProperties,
+    projects: new Map([['site-build', project]]),
+    region: 'eu-central-1',
+  });
+
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'accepted';
+}
+
+test('a pipeline as CDK writes it is understood, actions in their run order', () => {
+  const definition = read(
+    aPipeline([invokeAction('Promote', '{}', 2), invokeAction('Upload', '{}', 1)]),
+  );
+  expect(definition.mode).toBe('SUPERSEDED');
+  expect(definition.artifactBucket).toBe('artifact-bucket');
+  expect(
+    definition.stages.map(({ name, groups }) => [
+      name,
+      groups.map((group) => group.map((action) => `${action.kind} ${action.name}`)),
+    ]),
+  ).toEqual([
+    ['Source', [['source Source']]],
+    ['Build', [['build Build']]],
+    ['Deploy', [['invoke Upload'], ['invoke Promote']]],
+  ]);
+});
+
+type Edit = (pipeline: ReturnType<typeof aPipeline>) => void;
+const configuration = (pipeline: ReturnType<typeof aPipeline>, stage: number) =>
+  pipeline.Stages[stage]?.Actions[0] as { Configuration: Record<string, unknown> } & Record<
+    string,
+    unknown
+  >;
+
+test.each<[string, Edit, string]>([
+  [
+    'a pipeline of the old type',
+    (p) => Object.assign(p, { PipelineType: 'V1' }),
+    'PipelineType: got "V1"; the local run knows V2',
+  ],
+  [
+    'executions side by side',
+    (p) => Object.assign(p, { ExecutionMode: 'PARALLEL' }),
+    'ExecutionMode: got "PARALLEL"; the local run knows SUPERSEDED and QUEUED, which lock their stages',
+  ],
+  [
+    'triggers',
+    (p) => Object.assign(p, { Triggers: [{}] }),
+    "Triggers: got [{}]; the local run knows none: a push to the source action's branch starts the pipeline",
+  ],
+  [
+    'an action that nobody plays here',
+    (p) => Object.assign(configuration(p, 2).ActionTypeId as object, { Provider: 'StepFunctions' }),
+    'Stages[2].Actions[0].ActionTypeId: got "Invoke/AWS/StepFunctions/1"; the local run knows ' +
+      'Source/AWS/CodeCommit/1, Source/AWS/CodeStarSourceConnection/1, Build/AWS/CodeBuild/1, Invoke/AWS/Lambda/1',
+  ],
+  [
+    'a configuration key that is not honoured',
+    (p) => Object.assign(configuration(p, 1).Configuration, { CombineArtifacts: true }),
+    'Stages[1].Actions[0].Configuration.CombineArtifacts: got true; the local run knows ' +
+      'ProjectName, PrimarySource, EnvironmentVariables, BatchEnabled',
+  ],
+  [
+    'a value that is not honoured',
+    (p) =>
+      Object.assign(configuration(p, 0).Configuration, {
+        OutputArtifactFormat: 'CODEBUILD_CLONE_REF',
+      }),
+    'Stages[0].Actions[0].Configuration.OutputArtifactFormat: got "CODEBUILD_CLONE_REF"; the local run knows CODE_ZIP',
+  ],
+  [
+    'an action without what it needs',
+    (p) => delete configuration(p, 2).Configuration.FunctionName,
+    'Stages[2].Actions[0].Configuration.FunctionName: got nothing; this action needs it',
+  ],
+  [
+    'a project that the template does not have',
+    (p) => Object.assign(configuration(p, 1).Configuration, { ProjectName: 'other' }),
+    'Stages[1].Actions[0].Configuration.ProjectName: got "other"; the local run knows the template\'s projects: site-build',
+  ],
+  [
+    'an action in another Region',
+    (p) => Object.assign(configuration(p, 2), { Region: 'us-east-1' }),
+    'Stages[2].Actions[0].Region: got "us-east-1"; the local run knows the stack\'s own Region, eu-central-1',
+  ],
+  [
+    'a second output artifact',
+    (p) => Object.assign(configuration(p, 1), { OutputArtifacts: [{ Name: 'A' }, { Name: 'B' }] }),
+    'Stages[1].Actions[0].OutputArtifacts: got ["A","B"]; the local run knows 0 to 1 for this action\n' +
+      'Pipeline (AWS::CodePipeline::Pipeline): Stages[2].Actions[0].InputArtifacts: got "BuildArtifact"; no earlier action has it as output',
+  ],
+  [
+    'a variable of an action that comes later',
+    (p) =>
+      Object.assign(configuration(p, 1).Configuration, {
+        EnvironmentVariables: '[{"name":"A","value":"#{UploadVariables.x}"}]',
+      }),
+    'Stages[1].Actions[0].Configuration.EnvironmentVariables: got the namespace UploadVariables; no earlier action has it',
+  ],
+  [
+    'a variable that is none',
+    (p) => Object.assign(configuration(p, 2).Configuration, { UserParameters: '#{oops}' }),
+    'Stages[2].Actions[0].Configuration.UserParameters: got #{oops}; write #{Namespace.key}',
+  ],
+])('%s is refused by name', (_, edit, message) => {
+  const pipeline = aPipeline();
+  edit(pipeline);
+  expect(messageOf(() => read(pipeline))).toBe(
+    `Pipeline (AWS::CodePipeline::Pipeline): ${message}`,
+  );
+});
+
+test.each([
+  [1000, 'accepted'],
+  [1001, 'the local run knows texts of 1 to 1000 characters (1001 characters)'],
+])('user parameters of %d characters, variables not filled in: %s', (length, ending) => {
+  const parameters = `#{SourceVariables.CommitId}${'x'.repeat(length - 27)}`;
+  expect(messageOf(() => read(aPipeline([invokeAction('Upload', parameters)])))).toMatch(ending);
+});
+
+test('actions that run side by side cannot use what the other makes', () => {
+  const message = messageOf(() =>
+    read(aPipeline([invokeAction('One'), invokeAction('Two', '#{OneVariables.x}')])),
+  );
+  expect(message).toMatch('got the namespace OneVariables; no earlier action has it');
+});
+
+test.each<[string, object, string]>([
+  [
+    'a source of its own',
+    { Source: { Type: 'GITHUB' } },
+    'Source.Type: got "GITHUB"; the local run knows CODEPIPELINE',
+  ],
+  [
+    'a secret in the environment',
+    { Environment: { EnvironmentVariables: [{ Name: 'A', Value: 'b', Type: 'SECRETS_MANAGER' }] } },
+    'Environment.EnvironmentVariables[0].Type: got "SECRETS_MANAGER"; the local run knows PLAINTEXT',
+  ],
+  [
+    'a timeout of no length',
+    { TimeoutInMinutes: 1 },
+    'TimeoutInMinutes: got 1; the local run knows 5 to 2160',
+  ],
+])('a build project with %s is refused by name', (_, extra, message) => {
+  expect(messageOf(() => read(aPipeline(), aProject(undefined, extra)))).toBe(
+    `BuildProject (AWS::CodeBuild::Project): ${message}`,
+  );
+});
+
+test('every honoured property is read, and none that is not', () => {
+  const reads = new Set<string>();
+  const track = <T>(value: T, path: string): T => {
+    if (typeof value !== 'object' || value === null) return value;
+    return new Proxy(value, {
+      get(target, key, receiver) {
+        const inner = Reflect.get(target, key, receiver) as unknown;
+        if (typeof key === 'symbol' || typeof inner === 'function') return inner;
+        reads.add(`${path}.${key}`);
+        return track(inner, `${path}.${key}`);
+      },
+    }) as T;
+  };
+  const pipeline = {
+    ...aPipeline(),
+    RoleArn: 'arn:role',
+    RestartExecutionOnUpdate: true,
+    ExecutionMode: 'QUEUED',
+    Variables: [{ Name: 'A', DefaultValue: 'b', Description: 'c' }],
+  };
+  read(track(pipeline, 'P'), track(aProject(undefined, { ServiceRole: 'r' }), 'B'));
+  const seen = [...reads];
+  expect(seen).toEqual(
+    expect.arrayContaining([
+      'P.PipelineType',
+      'P.ExecutionMode',
+      'P.ArtifactStore.Location',
+      'P.Variables.0.DefaultValue',
+      'P.Stages.0.Actions.0.Configuration.PollForSourceChanges',
+      'P.Stages.1.Actions.0.OutputArtifacts.0.Name',
+      'P.Stages.2.Actions.0.ActionTypeId.Version',
+      'P.Stages.2.Actions.0.Configuration.UserParameters',
+      'P.Stages.2.Actions.0.Namespace',
+      'P.Stages.2.Actions.0.RunOrder',
+      'B.properties.Source.BuildSpec',
+    ]),
+  );
+  expect(seen).not.toContain('P.RoleArn');
+  expect(seen).not.toContain('P.RestartExecutionOnUpdate');
+  expect(seen).not.toContain('P.Variables.0.Description');
+  expect(seen).not.toContain('B.properties.ServiceRole');
+});
