@@ -1,0 +1,112 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { aDirectory, removeDirectories } from '../support/local-stack.ts';
+
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+const started: ChildProcess[] = [];
+
+/** `npm start` as a person types it, and what it has printed so far. */
+function start(...options: string[]) {
+  const child = spawn('npm', ['start', '--silent', '--', ...options], {
+    cwd: CHECKOUT,
+    detached: true,
+  });
+  started.push(child);
+  const run = {
+    child,
+    printed: '',
+    ended: new Promise<number | null>((resolve) => child.once('close', resolve)),
+    prints: async (pattern: RegExp) => {
+      await expect.poll(() => run.printed, { timeout: 50_000 }).toMatch(pattern);
+      return pattern.exec(run.printed)?.[1] ?? '';
+    },
+  };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => {
+      run.printed += text;
+    });
+  }
+  return run;
+}
+
+/** Ctrl-C reaches every process of the terminal's foreground group. */
+const controlC = ({ child }: { child: ChildProcess }) =>
+  process.kill(-(child.pid as number), 'SIGINT');
+
+/** Every process that mentions this state directory in its command line or works in it. */
+const processesOf = (state: string): string =>
+  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(state))
+    .join('\n');
+
+async function aTakenPort(): Promise<{ server: Server; port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+afterEach(() => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null)
+      process.kill(-(child.pid as number), 'SIGKILL');
+  }
+});
+afterAll(removeDirectories);
+
+test('npm start publishes the current commit, serves it, ends with Ctrl-C and goes on from there', async () => {
+  const state = await aDirectory('state');
+  const { server, port } = await aTakenPort();
+  await new Promise((resolve) => server.close(resolve));
+
+  const first = start('--port', String(port), '--state', state);
+  await first.prints(/^published (\S+) in/m);
+  const live = await first.prints(/^ {2}Live {6}(\S+)$/m);
+  expect(await first.prints(/^ {2}Publish {3}git push (.*) HEAD:main$/m)).toContain('source.git');
+  const answer = await fetch(`http://127.0.0.1:${port}/.well-known/release`);
+  expect(await answer.text()).toBe(live);
+  controlC(first);
+  await first.ended;
+  expect(processesOf(state)).toBe('');
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+
+  const second = start('--port', String(port), '--state', state);
+  expect(await second.prints(/^ {2}Live {6}(\S+)$/m)).toBe(live);
+  expect(second.printed).not.toContain('Publishing');
+  controlC(second);
+  await second.ended;
+});
+
+test('Ctrl-C in the middle of a build leaves nothing running', async () => {
+  const state = await aDirectory('state');
+  const run = start('--port', '0', '--state', state);
+  await run.prints(/(Running command)/);
+  controlC(run);
+  await run.ended;
+  expect(processesOf(state)).toBe('');
+});
+
+test.each([
+  ['--port', 'eighty', '--port: got eighty; use a whole number from 0 to 65535\n'],
+  ['--state', '', '--state: got nothing; use a folder, such as .local\n'],
+])('a mistake in an option is one line: %s %s', (option, value, message) => {
+  const result = spawnSync('npm', ['start', '--silent', '--', `${option}=${value}`], {
+    cwd: CHECKOUT,
+    encoding: 'utf8',
+  });
+  expect(result.stderr.replace(/^npm warn.*\n/gm, '')).toBe(message);
+  expect(result.status).toBe(1);
+});
+
+test('a taken port is one line, told before anything is started', async () => {
+  const { server, port } = await aTakenPort();
+  const run = start('--port', String(port));
+  expect(await run.ended).toBe(1);
+  expect(run.printed.replace(/^npm warn.*\n/gm, '')).toBe(
+    `Port ${port} is taken: stop what listens there, or use another: npm start -- --port ${port + 1}\n`,
+  );
+  server.close();
+});

@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { App } from 'aws-cdk-lib';
+import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
+import { SiteStack } from '../../lib/site-stack.ts';
+import { LocalStack, type LocalStackOptions } from '../../local/stack.ts';
+import { cdkJson } from './synth.ts';
+
+const run = promisify(execFile);
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Removed at the end of the test file that asked for them. */
+const temporary: string[] = [];
+
+export async function aDirectory(name: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), `${name}-`));
+  temporary.push(directory);
+  return directory;
+}
+
+export async function removeDirectories(): Promise<void> {
+  await Promise.all(temporary.splice(0).map((path) => rm(path, { recursive: true, force: true })));
+}
+
+/** A cloud assembly of any config, functions bundled, made in this process. */
+export async function anAssembly(config: SiteConfig): Promise<string> {
+  const outdir = await aDirectory('assembly');
+  const app = new App({ outdir, context: cdkJson.context });
+  const resolved = resolveConfig(config);
+  new SiteStack(app, resolved.name, { config: resolved, env: { region: 'us-east-1' } });
+  app.synth();
+  return outdir;
+}
+
+export interface StartedStack {
+  readonly stack: LocalStack;
+  /** What the stack logged. */
+  readonly logged: string[];
+}
+
+export async function aLocalStack(
+  assembly: string,
+  options: Partial<LocalStackOptions> = {},
+): Promise<StartedStack> {
+  const logged: string[] = [];
+  const stack = await LocalStack.start({
+    assembly,
+    state: options.state ?? (await aDirectory('state')),
+    port: 0,
+    log: (line) => logged.push(line),
+    ...options,
+  });
+  return { stack, logged };
+}
+
+/** A person's clone: files, commits and real pushes into the stack's repository. */
+export class Clone {
+  private constructor(
+    readonly directory: string,
+    private readonly remote: string,
+  ) {}
+
+  static async of(stack: LocalStack): Promise<Clone> {
+    const directory = await aDirectory('clone');
+    const clone = new Clone(directory, stack.repository);
+    await clone.git('init', '--quiet', '--initial-branch', 'main');
+    await clone.git('config', 'user.name', 'A person');
+    await clone.git('config', 'user.email', 'person@example.com');
+    return clone;
+  }
+
+  /** Brings the sample site in as it stands in this checkout. */
+  async addSampleSite(): Promise<void> {
+    await cp(join(CHECKOUT, 'site'), join(this.directory, 'site'), {
+      recursive: true,
+      filter: (source) => !/\/site\/(node_modules|dist)(\/|$)/.test(source),
+    });
+    await this.write('.gitignore', 'node_modules/\ndist/\n');
+  }
+
+  async write(path: string, content: string): Promise<void> {
+    const file = join(this.directory, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+
+  async edit(path: string, change: (content: string) => string): Promise<void> {
+    const content = await readFile(join(this.directory, path), 'utf8');
+    const changed = change(content);
+    if (changed === content) throw new Error(`${path}: the edit changed nothing`);
+    await this.write(path, changed);
+  }
+
+  /** Commits everything and returns the commit's id. */
+  async commit(message: string): Promise<string> {
+    await this.git('add', '--all');
+    await this.git('commit', '--quiet', '--message', message);
+    return (await this.git('rev-parse', 'HEAD')).trim();
+  }
+
+  /** What the person who pushes reads, without git's `remote: `. */
+  async push(branch = 'main'): Promise<string> {
+    const { stderr } = await run('git', ['push', this.remote, `HEAD:${branch}`], {
+      cwd: this.directory,
+      encoding: 'utf8',
+    });
+    return stderr.replace(/^remote: ?/gm, '').replace(/ +$/gm, '');
+  }
+
+  /** The files of a folder with their bytes, by path relative to it. */
+  async files(folder: string): Promise<Map<string, Buffer>> {
+    const root = join(this.directory, folder);
+    const entries = await readdir(root, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    return new Map(
+      await Promise.all(
+        files.map(
+          async (file): Promise<[string, Buffer]> => [
+            file.slice(root.length + 1),
+            await readFile(file),
+          ],
+        ),
+      ),
+    );
+  }
+
+  async shell(command: string): Promise<void> {
+    await run('sh', ['-c', command], { cwd: this.directory });
+  }
+
+  private async git(...args: string[]): Promise<string> {
+    return (await run('git', args, { cwd: this.directory, encoding: 'utf8' })).stdout;
+  }
+}
