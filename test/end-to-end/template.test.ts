@@ -27,7 +27,6 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
 };
 
 /** A change of the synthesised template, as a fork might make one in `lib/`. */
-// biome-ignore lint/suspicious/noExplicitAny: CloudFormation's shapes
 async function changed(
   assembly: string,
   name: string,
