@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { LocalStack } from './stack.ts';
+import { assertNotRunning, LocalStack } from './stack.ts';
 import { synthesize } from './synth.ts';
 import { Terminal } from './terminal.ts';
 
@@ -34,6 +34,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
 
   try {
+    await assertNotRunning(options.state);
     await assertFree(options.port);
     const assembly = join(options.state, 'cdk.out');
     await terminal.during('Synthesising the stack', synthesize(assembly, stopped.signal));

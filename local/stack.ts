@@ -117,9 +117,9 @@ async function bringUp(
   options: LocalStackOptions,
   closers: (() => Promise<void>)[],
 ): Promise<Parts> {
+  await assertNotRunning(options.state);
   const state = resolve(options.state);
-  const controlFile = join(state, 'control.json');
-  await assertNotRunning(controlFile, options.state);
+  const controlFile = controlFileOf(state);
 
   const assembly = new Assembly(options.assembly);
   const credentials = new Credentials();
@@ -303,9 +303,15 @@ const byRef = (resources: readonly Resource[]): Map<string, any> =>
 const accessKey = (caller: string): string =>
   `LOCAL-${caller.replace(/[^A-Za-z0-9]/g, '-').slice(0, 100)}`;
 
-/** Two stacks on one state directory would overwrite each other's files. */
-async function assertNotRunning(controlFile: string, state: string): Promise<void> {
-  const text = await readFile(controlFile, 'utf8').catch(() => undefined);
+const controlFileOf = (state: string): string => join(resolve(state), 'control.json');
+
+/**
+ * Two stacks on one state directory would overwrite each other's files.
+ *
+ * @throws Error where another process serves this state
+ */
+export async function assertNotRunning(state: string): Promise<void> {
+  const text = await readFile(controlFileOf(state), 'utf8').catch(() => undefined);
   if (text === undefined) return;
   const { port, pid, token } = JSON.parse(text) as ControlFile;
   // With the right token an address that does not exist is "not found", and only to the one who made the token.

