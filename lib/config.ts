@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import {
-  ERROR_PAGE_KEY,
   matchesPattern,
   RELEASE_PROBE_PATH,
   RELEASES_PREFIX,
@@ -12,8 +11,9 @@ export interface SiteConfig {
   /**
    * Names the CloudFormation stack and, with the CodeCommit source, the repository.
    *
-   * Up to 30 lower-case letters, digits and hyphens, starting with a letter. Changing it later
-   * makes a second stack; the first one stays until it is destroyed.
+   * Up to 30 lower-case letters, digits and hyphens, starting with a letter. Unique in the account,
+   * all Regions together, because CloudFront's names are. Changing it later makes a second stack;
+   * the first one stays until it is destroyed.
    */
   readonly name: string;
 
@@ -64,7 +64,10 @@ export interface SiteConfig {
 
 export type SourceConfig = CodeCommitSource | ConnectionSource;
 
-/** A CodeCommit repository that the stack creates, named as the site, and deletes with the stack. */
+/**
+ * A CodeCommit repository that the stack creates, named as the site, and deletes with the stack or when
+ * the kind of the source changes. Whoever can push has a clone; keep one.
+ */
 export interface CodeCommitSource {
   readonly kind: 'codecommit';
   /** @default 'main' */
@@ -194,6 +197,9 @@ function options<const T extends v.ObjectEntries>(entries: T) {
 const text = (pattern: RegExp, instead: string) =>
   v.pipe(v.string(instead), v.regex(pattern, instead));
 
+const kindOrObject = (issue: v.VariantIssue, kinds: readonly string[]): string =>
+  `use ${kinds.map((kind) => (issue.path?.at(-1)?.key === 'kind' ? `'${kind}'` : `{ kind: '${kind}', … }`)).join(' or ')}`;
+
 const branch = v.optional(
   // What git allows in a branch name, less the characters that a shell or a glob would read.
   text(
@@ -207,7 +213,7 @@ const insideRepository = (value: string): boolean =>
   !value.startsWith('/') &&
   !/[\\\0\n]/.test(value) &&
   !value.split('/').includes('..') &&
-  value !== '';
+  value.trim() !== '';
 
 const folder = (fallback: string, of: string) =>
   v.optional(
@@ -235,7 +241,7 @@ const source = v.variant(
       branch,
     }),
   ],
-  "use 'codecommit' or 'connection'",
+  (issue) => kindOrObject(issue, ['codecommit', 'connection']),
 );
 
 const build = v.variant(
@@ -272,7 +278,9 @@ const build = v.variant(
         v.pipe(
           v.string("use a path in the repository, such as 'buildspec.yml'"),
           v.check(
-            (file) => insideRepository(file) && /\.ya?ml$/.test(file),
+            (
+              file, // CodeBuild takes an ARN for a buildspec in S3.
+            ) => insideRepository(file) && /^[^:]+\.ya?ml$/.test(file),
             "use a path in the repository that ends in .yml or .yaml, such as 'buildspec.yml'",
           ),
         ),
@@ -280,29 +288,30 @@ const build = v.variant(
       ),
     }),
   ],
-  "use 'folder', 'commands' or 'buildspec'",
+  (issue) => kindOrObject(issue, ['folder', 'commands', 'buildspec']),
 );
 
-/** Addresses that belong to a release or to the hosting: a pool pattern over them would break both. */
-const NEVER_IN_THE_POOL = [
-  `${RELEASES_PREFIX}x`,
-  `${SITE_PREFIX}releases/x`,
-  ERROR_PAGE_KEY,
-  RELEASE_PROBE_PATH,
-];
+/**
+ * These folders belong to the releases and to the hosting. A pool pattern over them would serve old releases
+ * and manifests to anybody who knows their key.
+ */
+const TAKEN = [RELEASES_PREFIX, SITE_PREFIX];
 
 const immutable = v.pipe(
   v.array(
     v.pipe(
       // Begins with a folder, because the upload's role may write whatever a pattern covers. The
-      // characters are those that mean the same in CloudFront, IAM and S3.
+      // characters are those that mean the same in CloudFront, IAM and S3; CloudFront takes 255.
       text(
-        /^(?!\.\.?\/)[\w.$~@+-]+\/[\w.$~@+/*?-]+$/,
+        /^(?!.*\/\/)(?!.*(?:^|\/)\.\.?\/)[\w.$~@+-]+\/[\w.$~@+/*?-]{1,200}$/,
         "use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'",
       ),
       v.check(
-        (pattern) => !NEVER_IN_THE_POOL.some((path) => matchesPattern(pattern, path)),
-        `choose another folder: ${RELEASES_PREFIX}, ${SITE_PREFIX} and /${RELEASE_PROBE_PATH} are taken`,
+        (pattern) =>
+          // The first folder has no wildcard, so comparing beginnings is enough.
+          !TAKEN.some((folder) => pattern.startsWith(folder)) &&
+          !matchesPattern(pattern, RELEASE_PROBE_PATH),
+        `choose another folder: ${TAKEN.join(', ')} and /${RELEASE_PROBE_PATH} are taken`,
       ),
     ),
     "use a list of path patterns, such as ['assets/*']",
@@ -329,7 +338,7 @@ const siteConfig = options({
     v.pipe(
       v.string('use a policy such as "default-src \'self\'"'),
       // The limit of a response headers policy; a line break would end the header.
-      v.regex(/^[\x20-\x7e]{1,1783}$/, 'use 1 to 1,783 ASCII characters on one line'),
+      v.regex(/^(?=.*\S)[\x20-\x7e]{1,1783}$/, 'use 1 to 1,783 ASCII characters on one line'),
     ),
     DEFAULT_CONTENT_SECURITY_POLICY,
   ),

@@ -1,4 +1,5 @@
 import { clearLine, cursorTo } from 'node:readline';
+import { styleText } from 'node:util';
 import type { PipelineEvent } from './pipeline/events.ts';
 import { duration, linesFor } from './pipeline/lines.ts';
 
@@ -54,7 +55,7 @@ export class Terminal {
         for (const text of event.lastLines ?? []) this.line(`    ${text}`);
         break;
     }
-    for (const text of linesFor(event)) this.line(text);
+    for (const text of linesFor(event)) this.line(coloured(text));
   };
 
   /** Leaves the terminal as it was found. */
@@ -105,6 +106,17 @@ export class Terminal {
     clearLine(this.out, 0);
     cursorTo(this.out, 0);
   }
+}
+
+/** Success and failure told apart at a glance. */
+function coloured(text: string): string {
+  if (process.env.NO_COLOR) return text;
+  if (text.startsWith('    ')) return styleText('dim', text);
+  if (/^published /.test(text)) return styleText(['bold', 'green'], text);
+  if (/^(FAILED|STOPPED|SUPERSEDED) /.test(text)) return styleText(['bold', 'red'], text);
+  return text.replace(/(?<= {2})(succeeded|failed)(?= {2})/, (status) =>
+    styleText(status === 'failed' ? 'red' : 'green', status),
+  );
 }
 
 const keyOf = ({

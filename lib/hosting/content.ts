@@ -26,7 +26,7 @@ export class Content extends Construct {
       removalPolicy: deleted ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
       autoDeleteObjects: deleted,
       lifecycleRules: [
-        // A claim only matters while Lambda may deliver its job a second time: six hours at most.
+        // A claim only matters while its job runs or may be delivered again: an hour and some minutes.
         { id: 'job-claims', prefix: JOBS_PREFIX, expiration: Duration.days(1) },
       ],
     });

@@ -65,16 +65,16 @@ export class Delivery extends Construct {
         [`/${ERROR_PAGE_KEY}`]: pages,
         ...Object.fromEntries(config.immutable.map((pattern) => [`/${pattern}`, pool])),
       },
-      errorResponses: [
-        {
-          httpStatus: 404,
-          responseHttpStatus: 404,
-          responsePagePath: `/${ERROR_PAGE_KEY}`,
-          // A miss inside a release is a miss for ever, but a pool file that somebody asks for before its
-          // release is uploaded must not stay missing, and a cached miss keeps the old error page.
-          ttl: Duration.seconds(10),
-        },
-      ],
+      // 400 is how S3 answers an address that cannot be a key, such as a very long one: no page either.
+      // Errors of 500 and above keep CloudFront's own ten seconds, long enough to spare a struggling origin.
+      errorResponses: [400, 404].map((httpStatus) => ({
+        httpStatus,
+        responseHttpStatus: 404,
+        responsePagePath: `/${ERROR_PAGE_KEY}`,
+        // A miss inside a release is a miss for ever, but a pool file that somebody asks for before its
+        // release is uploaded must not stay missing, and a cached miss keeps the old error page.
+        ttl: Duration.seconds(10),
+      })),
     });
 
     Annotations.of(this).acknowledgeWarning(

@@ -14,13 +14,11 @@
  */
 import cf from 'cloudfront';
 
-const kvs = cf.kvs();
-
 // biome-ignore lint/correctness/noUnusedVariables: CloudFront calls it by this name
 async function handler(event) {
   const request = event.request;
   try {
-    const live = await kvs.get('live', { format: 'json' });
+    const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
     request.uri = `/releases/${live.base}${fileFor(request.uri)}`;
@@ -30,7 +28,7 @@ async function handler(event) {
     // only here; and whatever fails, visitors never see CloudFront's own error page.
     let published = true;
     try {
-      published = await kvs.exists('live');
+      published = await cf.kvs().exists('live');
     } catch (_) {
       // Then the store is failing.
     }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
 import { synthesize } from '../../local/synth.ts';
 import { aDirectory, aLocalStack, Clone, removeDirectories } from '../support/local-stack.ts';
+import { hasSampleSite } from '../support/sample-site.ts';
 
 const executablePath = [
   process.env.CHROMIUM_PATH ?? '',
@@ -20,7 +21,7 @@ if (!executablePath) {
   });
 }
 
-describe.runIf(executablePath)('the sample site in a browser', () => {
+describe.runIf(executablePath && hasSampleSite)('the sample site in a browser', () => {
   let stack: LocalStack;
   let clone: Clone;
   let browser: Browser;

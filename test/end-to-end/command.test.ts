@@ -68,7 +68,7 @@ test('npm start publishes the current commit, serves it, ends with Ctrl-C and go
   const first = start('--port', String(port), '--state', state);
   await first.prints(/^published (\S+) in/m);
   const live = await first.prints(/^ {2}Live {6}(\S+)$/m);
-  expect(await first.prints(/^ {2}Publish {3}git push (.*) HEAD:main$/m)).toContain('source.git');
+  expect(await first.prints(/^ {2}Publish {3}git push (.*) HEAD:\S+$/m)).toContain('source.git');
   const answer = await fetch(`http://127.0.0.1:${port}/.well-known/release`);
   expect(await answer.text()).toBe(live);
   controlC(first);

@@ -61,12 +61,12 @@ export async function aLocalStack(
 export class Clone {
   private constructor(
     readonly directory: string,
-    private readonly remote: string,
+    private readonly stack: LocalStack,
   ) {}
 
   static async of(stack: LocalStack): Promise<Clone> {
     const directory = await aDirectory('clone');
-    const clone = new Clone(directory, stack.repository);
+    const clone = new Clone(directory, stack);
     await clone.git('init', '--quiet', '--initial-branch', 'main');
     await clone.git('config', 'user.name', 'A person');
     await clone.git('config', 'user.email', 'person@example.com');
@@ -103,8 +103,8 @@ export class Clone {
   }
 
   /** What the person who pushes reads, without git's `remote: `. */
-  async push(branch = 'main'): Promise<string> {
-    const { stderr } = await run('git', ['push', this.remote, `HEAD:${branch}`], {
+  async push(branch = this.stack.branch): Promise<string> {
+    const { stderr } = await run('git', ['push', this.stack.repository, `HEAD:${branch}`], {
       cwd: this.directory,
       encoding: 'utf8',
     });

@@ -3,6 +3,13 @@ import { aTemplate, list, type Statement, text, withoutHash } from '../support/s
 
 const template = () => aTemplate({ immutable: ['assets/*'] });
 
+/** Where else a permission could hide, and does not: every policy that counts is one that `grants` reads. */
+test('roles have no policies but those that these tests read', () => {
+  const roles = Object.values(template().findResources('AWS::IAM::Role'));
+  expect(roles.filter(({ Properties }) => Properties.Policies)).toEqual([]);
+  template().resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+});
+
 /** What each role may do, as `action on resource`, with logical ids for ARNs. */
 function grants(): Map<string, string[]> {
   const found = new Map<string, string[]>();
@@ -148,6 +155,29 @@ test('every wildcard is on the list, with its reason', () => {
       ),
   );
   expect([...wild].sort()).toEqual(Object.keys(WILDCARDS).sort());
+});
+
+test('in the policies of buckets only the function that empties them on destroy gets a wildcard', () => {
+  for (const contentOnDestroy of ['retain', 'delete'] as const) {
+    const of = aTemplate({ immutable: ['assets/*'], contentOnDestroy });
+    const emptied = Object.values(of.findResources('AWS::S3::BucketPolicy')).flatMap(
+      ({ Properties }) =>
+        (Properties.PolicyDocument.Statement as Statement[])
+          .filter(({ Effect, Action }) => Effect === 'Allow' && list(Action).join().includes('*'))
+          .map(({ Principal, Action }) => [
+            withoutHash(text(Object.values(Principal as object)[0])),
+            list(Action),
+            withoutHash(text(Properties.Bucket)),
+          ]),
+    );
+    const actions = ['s3:DeleteObject*', 's3:GetBucket*', 's3:List*', 's3:PutBucketPolicy'];
+    const emptying = '{CustomS3AutoDeleteObjectsCustomResourceProviderRole.Arn}';
+    const buckets = [
+      ...(contentOnDestroy === 'delete' ? ['{HostingContentBucket}'] : []),
+      '{PipelineArtifactsBucket}',
+    ];
+    expect(emptied).toEqual(buckets.map((bucket) => [emptying, actions, bucket]));
+  }
 });
 
 test('managed policies: none but that of the function that empties buckets on destroy', () => {

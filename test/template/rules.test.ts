@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, Validations } from 'aws-cdk-lib';
@@ -8,6 +9,8 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SiteConfig } from '../../lib/config.ts';
 import type { SiteStack } from '../../lib/site-stack.ts';
+import { Assembly } from '../../local/assembly/assembly.ts';
+import { config } from '../../site.config.ts';
 import { aStack } from '../support/synth.ts';
 
 /** Throws what the pack finds, each finding with its place. */
@@ -44,14 +47,20 @@ describe("cdk-nag's AwsSolutions pack", () => {
   });
 });
 
+/** The SDK asks whether this native signer is there and takes the bundled one when it is not. */
+const OPTIONAL = '@aws-sdk/signature-v4-crt';
+
 describe('npx cdk synth', () => {
   const out = mkdtempSync(join(tmpdir(), 'synth-'));
   let said = '';
 
   beforeAll(() => {
-    const result = spawnSync('npx', ['cdk', 'synth', '--quiet', '--output', out], {
+    // Without any network where the system allows a process to be cut off; the proxies below stop some of it elsewhere.
+    const offline = spawnSync('unshare', ['-rn', 'true']).status === 0 ? ['unshare', '-rn'] : [];
+    const [command = '', ...args] = [...offline, 'npx', 'cdk', 'synth', '--quiet', '--output', out];
+    const result = spawnSync(command, args, {
       encoding: 'utf8',
-      // As on a machine that has never heard of AWS, with the network out of reach.
+      // As on a machine that has never heard of AWS.
       env: {
         PATH: process.env.PATH,
         HOME: mkdtempSync(join(tmpdir(), 'home-')),
@@ -70,10 +79,35 @@ describe('npx cdk synth', () => {
 
   test('gives one stack, which the rules of CloudFormation accept', () => {
     expect(readdirSync(out).filter((file) => file.endsWith('.template.json'))).toEqual([
-      'atomic-site.template.json',
+      `${config.name}.template.json`,
     ]);
     const report = JSON.parse(readFileSync(join(out, 'validation-report.json'), 'utf8'));
     expect(report.pluginReports).toEqual([]);
+  });
+
+  test('bundles the SDK into every job function, and Invalidate into 360 KB', () => {
+    const assembly = new Assembly(out);
+    const bundles = assembly.ofType('AWS::Lambda::Function').flatMap((resource) => {
+      const job = /^(Upload|Promote|Invalidate)/.exec(resource.logicalId)?.[0];
+      if (!job) return [];
+      return [
+        [
+          job,
+          readFileSync(join(assembly.assetFolder(resource.properties.Code.S3Key), 'index.js')),
+        ] as const,
+      ];
+    });
+    expect(bundles.map(([job]) => job)).toEqual(['Upload', 'Promote', 'Invalidate']);
+    for (const [job, code] of bundles) {
+      const required = [...code.toString().matchAll(/require\("([^"]+)"\)/g)].map(([, name]) =>
+        String(name),
+      );
+      expect(
+        required.filter((name) => !isBuiltin(name) && name !== OPTIONAL),
+        job,
+      ).toEqual([]);
+    }
+    expect(bundles[2]?.[1].length).toBeLessThanOrEqual(360 * 1024);
   });
 
   const cfnLint = spawnSync('cfn-lint', ['--version']).status === 0;
@@ -81,6 +115,6 @@ describe('npx cdk synth', () => {
   test.runIf(cfnLint)('passes cfn-lint without errors', () => {
     // Warnings are about dependencies that CDK states twice.
     const lint = ['--non-zero-exit-code', 'error', '--format', 'parseable'];
-    execFileSync('cfn-lint', [...lint, join(out, 'atomic-site.template.json')]);
+    execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`)]);
   });
 });

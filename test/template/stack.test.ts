@@ -112,6 +112,13 @@ describe('the content bucket', () => {
     });
   });
 
+  test('nothing in it expires but the claims of jobs, which are of use for an hour', () => {
+    const [, bucket] = content() as [string, { Properties: any }];
+    expect(bucket.Properties.LifecycleConfiguration.Rules).toEqual([
+      { Id: 'job-claims', Prefix: '_site/jobs/', ExpirationInDays: 1, Status: 'Enabled' },
+    ]);
+  });
+
   test('every log group ends: with the stack, and its lines after a month', () => {
     const groups = resources('AWS::Logs::LogGroup');
     expect(groups.length).toBeGreaterThan(4);
@@ -202,14 +209,15 @@ describe('the distribution', () => {
   });
 
   test("a missing page is the site's own 404 page with status 404, asked for again after ten seconds", () => {
-    expect(config().CustomErrorResponses).toEqual([
-      {
-        ErrorCode: 404,
+    expect(config().CustomErrorResponses).toEqual(
+      // S3 answers 400 to what cannot be a key.
+      [400, 404].map((ErrorCode) => ({
+        ErrorCode,
         ResponseCode: 404,
         ResponsePagePath: '/_site/404.html',
         ErrorCachingMinTTL: 10,
-      },
-    ]);
+      })),
+    );
   });
 
   test('the router is the shipped file behind one line of settings, and small', () => {
@@ -219,7 +227,11 @@ describe('the distribution', () => {
       'utf8',
     );
     expect(FunctionCode).toBe(`const SETTINGS = {"name":"a-site","branch":"main"};\n${file}`);
-    expect(FunctionConfig.Runtime).toBe('cloudfront-js-2.0');
+    const [store] = resources('AWS::CloudFront::KeyValueStore')[0] as [string, unknown];
+    expect(FunctionConfig).toMatchObject({
+      Runtime: 'cloudfront-js-2.0',
+      KeyValueStoreAssociations: [{ KeyValueStoreARN: { 'Fn::GetAtt': [store, 'Arn'] } }],
+    });
     const longest = resolveConfig(
       aConfig({ name: 'a'.repeat(30), source: { kind: 'codecommit', branch: 'b'.repeat(255) } }),
     );
@@ -366,13 +378,22 @@ describe('the functions', () => {
 });
 
 test('the outputs are what a person needs next', () => {
-  expect(Object.keys(template().toJSON().Outputs)).toEqual([
-    'SiteUrl',
-    'PushTo',
-    'PipelineUrl',
-    'DistributionId',
-    'ContentBucket',
-  ]);
+  const outputs = (of = template()) =>
+    Object.fromEntries(
+      Object.entries(of.toJSON().Outputs as Record<string, { Value: unknown }>).map(
+        ([name, { Value }]) => [name, withoutHash(text(Value))],
+      ),
+    );
+  expect(outputs()).toEqual({
+    SiteUrl: 'https://{HostingDeliveryDistribution.DomainName}',
+    PushTo: '{PipelineRepository.CloneUrlHttp}',
+    PipelineUrl:
+      'https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/{Pipeline}/view?region=eu-west-1',
+    DistributionId: '{HostingDeliveryDistribution}',
+    ContentBucket: '{HostingContentBucket}',
+  });
+  const connected = aTemplate({ source: { ...CONNECTION, branch: 'live' } });
+  expect(outputs(connected).PushTo).toBe('group/team/shop, branch live');
 });
 
 test('nothing in the template changes unnoticed', () => {
