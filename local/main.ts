@@ -1,7 +1,11 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { assertNotRunning, LocalStack } from './stack.ts';
 import { synthesize } from './synth.ts';
 import { Terminal } from './terminal.ts';
@@ -26,56 +30,112 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (!options) return;
   const terminal = new Terminal();
-  const stopped = new AbortController();
+  const stopped = stopSignal();
   let stack: LocalStack | undefined;
-
-  // A second Ctrl-C does not wait.
-  const stop = () => (stopped.signal.aborted ? process.exit(130) : stopped.abort());
-  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
 
   try {
     await assertNotRunning(options.state);
     await assertFree(options.port);
+    useScratchFolder(options.state);
     const assembly = join(options.state, 'cdk.out');
-    await terminal.during('Synthesising the stack', synthesize(assembly, stopped.signal));
+    await terminal.during('Synthesising the stack', synthesize(assembly, stopped));
     stack = await LocalStack.start({
       ...options,
       assembly,
       log: (line) => terminal.line(`    ${line}`),
     });
     stack.events.listen(terminal.event);
-    await untilStopped(stopped.signal, run(stack, options, terminal));
+    await untilStopped(stopped, run(stack, options, terminal, stopped));
   } catch (error) {
-    if (!stopped.signal.aborted) throw error;
+    if (!stopped.aborted) throw error;
   } finally {
     if (stack) await stack.stop();
     terminal.close();
   }
 }
 
-async function run(stack: LocalStack, options: Options, terminal: Terminal): Promise<never> {
+/** Aborted by the first request to stop. A second Ctrl-C, not the echo of the first, does not wait. */
+function stopSignal(): AbortSignal {
+  const stopped = new AbortController();
+  let since = 0;
+  const stop = (signal: NodeJS.Signals) => {
+    if (!stopped.signal.aborted) {
+      since = Date.now();
+      stopped.abort();
+    } else if (signal === 'SIGINT' && Date.now() - since > 500) {
+      process.exit(130);
+    }
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
+  // Whoever read the output has left (`npm start | head`): nothing to tell any more.
+  process.stdout.on('error', () => stop('SIGHUP'));
+  return stopped.signal;
+}
+
+/**
+ * Puts everything temporary below one folder for this state, outside the checkout: builds find what is in
+ * the folders above them. What a killed run has left there is swept away here.
+ */
+function useScratchFolder(state: string): void {
+  const name = createHash('sha256').update(state).digest('hex').slice(0, 12);
+  const scratch = join(tmpdir(), `atomic-site-${name}`);
+  const sweep = () => rmSync(scratch, { recursive: true, force: true });
+  sweep();
+  mkdirSync(scratch, { recursive: true });
+  process.env.TMPDIR = scratch;
+  process.once('exit', sweep);
+}
+
+async function run(
+  stack: LocalStack,
+  options: Options,
+  terminal: Terminal,
+  stopped: AbortSignal,
+): Promise<never> {
   await stack.importHead(CHECKOUT).catch((error: Error) => {
     // Somebody pushed from elsewhere: what they pushed is the newest there is.
-    terminal.line(`The checkout was not brought in: ${error.message}`);
+    if (!stopped.aborted) terminal.line(`The checkout was not brought in: ${error.message}`);
   });
+  if (await hasUncommittedChanges()) {
+    terminal.line('Uncommitted changes are not published: commit them, then push.');
+  }
   const commit = await stack.unpublishedCommit();
-  if (commit) await stack.publish(commit, 'npm start').result;
+  if (commit && !stopped.aborted) await stack.publish(commit, 'npm start').result;
   const live = await stack.liveRelease();
-  const repository = relative(process.cwd(), stack.repository) || stack.repository;
+  const repository = fromHere(stack.repository);
   terminal.line();
   terminal.line(`  Site      ${stack.siteUrl}`);
   terminal.line(
     `  Live      ${live ?? 'nothing yet: the next push that succeeds is the first release'}`,
   );
-  terminal.line(`  Publish   git push ${repository} HEAD:${stack.branch}`);
-  terminal.line(`  Logs      ${relative(process.cwd(), join(options.state, 'logs'))}`);
+  terminal.line(`  Publish   git push ${quoted(repository)} HEAD:${stack.branch}`);
+  terminal.line(`  Logs      ${fromHere(join(options.state, 'logs'))}`);
   terminal.line('  Stop      Ctrl-C; the next start goes on from here');
   terminal.line();
   return new Promise<never>(() => {});
 }
 
+/** Where the person stands: npm runs its scripts in the folder of package.json. */
+const HERE = process.env.INIT_CWD ?? process.cwd();
+
+const fromHere = (path: string): string => relative(HERE, path) || '.';
+
+/** For a shell, where a plain word would be read as several. */
+const quoted = (word: string): string =>
+  /^[\w./@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+async function hasUncommittedChanges(): Promise<boolean> {
+  const status = promisify(execFile)('git', ['status', '--porcelain'], { cwd: CHECKOUT });
+  // Without git there is nothing to be published either, which has been said by then.
+  return status.then(
+    ({ stdout }) => stdout !== '',
+    () => false,
+  );
+}
+
 function untilStopped(signal: AbortSignal, work: Promise<never>): Promise<void> {
   return new Promise((done, failed) => {
+    if (signal.aborted) return done();
     signal.addEventListener('abort', () => done(), { once: true });
     work.catch(failed);
   });
@@ -99,7 +159,7 @@ function readOptions(args: string[]): Options | undefined {
     throw new Error(`--port: got ${values.port}; use a whole number from 0 to 65535`);
   }
   if (values.state === '') throw new Error('--state: got nothing; use a folder, such as .local');
-  return { port, state: resolve(values.state) };
+  return { port, state: resolve(HERE, values.state) };
 }
 
 /** Told before the seconds that synthesis takes, not after them. */

@@ -1,3 +1,4 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,7 @@ import { EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/control.ts';
 import { type ExecutionHandle, LocalPipeline } from './pipeline/engine.ts';
-import { PipelineEvents } from './pipeline/events.ts';
+import { type PipelineEvent, PipelineEvents } from './pipeline/events.ts';
 import { answerPush } from './pipeline/push.ts';
 import { ensureRepository, headOf, importHead, installHook } from './pipeline/source.ts';
 
@@ -201,6 +202,9 @@ async function bringUp(
   closers.push(() => functions.stop());
 
   const events = new PipelineEvents();
+  events.listen(buildLog(join(state, 'logs')));
+  const runtime = functions.otherRuntime();
+  if (runtime) options.log(runtime);
   const repository = join(state, 'source.git');
   const resource = assembly.theOnly('AWS::CodePipeline::Pipeline');
   const pipelineArn = `arn:aws:codepipeline:${assembly.environment.region}:${assembly.environment.accountId}:${resource.ref}`;
@@ -240,6 +244,7 @@ async function bringUp(
   closers.push(() => pipeline.stop());
   const startsPipeline = pushTrigger(assembly, pipelineArn);
 
+  assertSignedOrigins(assembly);
   // Everything has been read by now that ever will be.
   assembly.assertAllHonoured();
 
@@ -276,8 +281,6 @@ function pushTrigger(
   const rules = new EventRules(assembly);
   const [repository] = assembly.ofType('AWS::CodeCommit::Repository');
   if (!repository) return undefined;
-  // The name is the one that people clone by; here they push to a path.
-  void repository.properties.RepositoryName;
   return ({ old, ref }) =>
     rules
       .targetsOf({
@@ -299,6 +302,36 @@ const named = ({ logicalId, ref, properties }: Resource) => ({ logicalId, name: 
 const byRef = (resources: readonly Resource[]): Map<string, any> =>
   new Map(resources.map(({ ref, properties }) => [ref, properties]));
 
+/** The bucket is private: a request that CloudFront does not sign would be refused there, though not here. */
+function assertSignedOrigins(assembly: Assembly): void {
+  for (const { logicalId, type, properties } of assembly.ofType(
+    'AWS::CloudFront::OriginAccessControl',
+  )) {
+    const wanted = {
+      OriginAccessControlOriginType: 's3',
+      SigningBehavior: 'always',
+      SigningProtocol: 'sigv4',
+    };
+    for (const [option, value] of Object.entries(wanted)) {
+      const got = properties.OriginAccessControlConfig[option];
+      if (got === value) continue;
+      throw new Error(
+        `${logicalId} (${type}): OriginAccessControlConfig.${option}: got ${got}; the local edge knows ${value}`,
+      );
+    }
+  }
+}
+
+/** What CloudWatch keeps of a build: its output, one file an action. */
+function buildLog(folder: string): (event: PipelineEvent) => void {
+  mkdirSync(folder, { recursive: true });
+  return (event) => {
+    if (event.type !== 'action-output') return;
+    const time = new Date(event.time).toISOString();
+    appendFileSync(join(folder, `${event.stage}-${event.action}.log`), `${time} ${event.line}\n`);
+  };
+}
+
 /** In the form of an access key id, which the SDK does not check and a person may recognise. */
 const accessKey = (caller: string): string =>
   `LOCAL-${caller.replace(/[^A-Za-z0-9]/g, '-').slice(0, 100)}`;
@@ -313,7 +346,9 @@ const controlFileOf = (state: string): string => join(resolve(state), 'control.j
 export async function assertNotRunning(state: string): Promise<void> {
   const text = await readFile(controlFileOf(state), 'utf8').catch(() => undefined);
   if (text === undefined) return;
-  const { port, pid, token } = JSON.parse(text) as ControlFile;
+  const control = controlFrom(text);
+  if (!control) return;
+  const { port, pid, token } = control;
   // With the right token an address that does not exist is "not found", and only to the one who made the token.
   const running = await fetch(`http://127.0.0.1:${port}/`, {
     headers: { authorization: `Bearer ${token}` },
@@ -325,6 +360,15 @@ export async function assertNotRunning(state: string): Promise<void> {
     throw new Error(
       `${state}: another \`npm start\` (process ${pid}) runs on this state; stop it, or use another with --state DIR`,
     );
+  }
+}
+
+/** Half a file is what a power cut leaves: then nothing runs. */
+function controlFrom(text: string): ControlFile | undefined {
+  try {
+    return JSON.parse(text) as ControlFile;
+  } catch {
+    return undefined;
   }
 }
 

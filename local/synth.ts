@@ -27,9 +27,13 @@ export async function synthesize(output: string, signal?: AbortSignal): Promise<
         AWS_EC2_METADATA_DISABLED: 'true',
         FORCE_COLOR: '0',
       },
-      ...(signal && { signal }),
+      // A group of its own, so that the app that the command starts ends with it.
+      detached: true,
     },
   );
+  const end = () => endGroup(child);
+  signal?.addEventListener('abort', end, { once: true });
+  process.once('exit', end);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -40,7 +44,18 @@ export async function synthesize(output: string, signal?: AbortSignal): Promise<
     child.once('error', reject);
     child.once('close', resolve);
   });
+  signal?.removeEventListener('abort', end);
+  process.off('exit', end);
+  signal?.throwIfAborted();
   if (status !== 0) throw new Error(`cdk synth ended with exit status ${status}\n${reason(said)}`);
+}
+
+function endGroup({ pid }: { readonly pid?: number | undefined }): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left in the group, which is what was asked for.
+  }
 }
 
 /** The local run must come out the same whichever account a person happens to be logged in to. */

@@ -1,5 +1,5 @@
 import { clearLine, cursorTo } from 'node:readline';
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import type { PipelineEvent } from './pipeline/events.ts';
 import { duration, linesFor } from './pipeline/lines.ts';
 
@@ -52,7 +52,7 @@ export class Terminal {
         return;
       case 'action-finished':
         this.end(keyOf(event));
-        for (const text of event.lastLines ?? []) this.line(`    ${text}`);
+        for (const text of event.lastLines ?? []) this.line(`    ${plain(text)}`);
         break;
     }
     for (const text of linesFor(event)) this.line(coloured(text));
@@ -75,7 +75,7 @@ export class Terminal {
 
   private say(key: string, text: string): void {
     const entry = this.running.get(key);
-    if (entry) entry.last = text;
+    if (entry) entry.last = plain(text);
   }
 
   private end(key: string): void {
@@ -108,10 +108,12 @@ export class Terminal {
   }
 }
 
+/** What a build prints must not move the cursor of this terminal. */
+const plain = (text: string): string => stripVTControlCharacters(text).replace(/\t/g, '  ');
+
 /** Success and failure told apart at a glance. */
 function coloured(text: string): string {
   if (process.env.NO_COLOR) return text;
-  if (text.startsWith('    ')) return styleText('dim', text);
   if (/^published /.test(text)) return styleText(['bold', 'green'], text);
   if (/^(FAILED|STOPPED|SUPERSEDED) /.test(text)) return styleText(['bold', 'red'], text);
   return text.replace(/(?<= {2})(succeeded|failed)(?= {2})/, (status) =>

@@ -7,8 +7,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     'one user runs everything here; what the policies allow is tested on the template',
   'AWS::IAM::Policy':
     'one user runs everything here; what the policies allow is tested on the template',
-  'AWS::Logs::LogGroup':
-    'the log of a function or a build goes to the terminal and the state directory',
+  'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',
 
@@ -24,11 +23,6 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   },
   'AWS::CloudFront::OriginAccessControl': {
     'OriginAccessControlConfig.Name': 'a label for the console',
-    'OriginAccessControlConfig.SigningBehavior':
-      'the edge asks the local bucket in process: nothing to sign',
-    'OriginAccessControlConfig.SigningProtocol':
-      'the edge asks the local bucket in process: nothing to sign',
-    'OriginAccessControlConfig.OriginAccessControlOriginType': 'every origin here is a bucket',
   },
   'AWS::CloudFront::ResponseHeadersPolicy': {
     'ResponseHeadersPolicyConfig.Comment': 'a label for the console',
@@ -43,6 +37,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     Name: 'a label for the console; the function is found by its ARN',
   },
   'AWS::Lambda::Function': {
+    'Code.S3Bucket': 'an asset is found by its key in the cloud assembly',
     Architectures: 'bundles are JavaScript, the same on every processor',
     Description: 'a label for the console',
     'EphemeralStorage.Size': 'this machine has the disk it has',
@@ -55,6 +50,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   },
   'AWS::CodeCommit::Repository': {
     RepositoryDescription: 'a label for the console',
+    RepositoryName: 'what people clone by; here they push to a path',
   },
   'AWS::CodeBuild::Project': {
     'Cache.Type': 'NO_CACHE; what a package manager keeps is kept in the state directory',
@@ -65,7 +61,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     'Environment.ImagePullCredentialsType': 'no image is pulled',
     'Environment.PrivilegedMode': 'no container is started',
     'Environment.Type': "builds run with this machine's tools, in a clean environment",
-    LogsConfig: 'the log of a build goes to the terminal and the state directory',
+    LogsConfig: 'the log of a build goes to the state directory',
     ServiceRole: 'one user runs everything here',
   },
   'AWS::CodePipeline::Pipeline': {

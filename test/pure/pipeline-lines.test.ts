@@ -111,7 +111,7 @@ test.each<[string, PipelineEvent, string[]]>([
   [
     'that the stack was stopped',
     { ...finished, status: 'Stopped', siteUntouched: false },
-    ['STOPPED before the end: 1a2b3c4 was not published'],
+    ['STOPPED before the end: what became of 1a2b3c4 is in the lines above'],
   ],
 ])('a person reads %s', (_, event, lines) => {
   expect(linesFor(event)).toEqual(lines);
