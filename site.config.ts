@@ -26,6 +26,9 @@ export const config: SiteConfig = {
   // Only files with a content hash in their name.
   immutable: ['assets/*'],
 
+  // rebaseShare: 1,
   // contentOnDestroy: 'retain',
+  // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },
+  // health: { path: '/', deadlineSeconds: 120 },
   // contentSecurityPolicy: "default-src 'self'; …",
 };

@@ -7,6 +7,7 @@ import { measureBundles } from './bundles.ts';
 import type { BenchContext } from './context.ts';
 import { HELP, type Options, type Part, readOptions } from './options.ts';
 import { measurePush } from './push.ts';
+import { measureReleases } from './releases.ts';
 import { measureRouter } from './router.ts';
 import { render, type Section } from './table.ts';
 
@@ -49,6 +50,7 @@ async function measure(options: Options, scratch: string, signal: AbortSignal): 
     bundles: () => measureBundles(context, options.python),
     router: async () => [await measureRouter(context)],
     push: async () => [await measurePush(context, options.page)],
+    releases: () => measureReleases(context),
   };
   const sections: Section[] = [];
   const failures: string[] = [];

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-const PARTS = ['bundles', 'router', 'push'] as const;
+const PARTS = ['bundles', 'router', 'push', 'releases'] as const;
 export type Part = (typeof PARTS)[number];
 
 export const HELP = `npm run bench [-- OPTIONS]
@@ -9,7 +9,8 @@ Measures what a cdk synth of this checkout gives, all in one run, and prints one
 the middle half of the measurements, and ratios. Things that are compared are measured in turn.
 
   --only PART      bundles (size and start-up of the pipeline's functions, Invalidate next to Python),
-                   router (time per request) or push (push to live); may be given several times
+                   router (time per request), push (push to live) or releases (S3 requests and what
+                   stays warm, by plan, over 30 releases); may be given several times
   --runs N         how often each thing is measured (default: bundles 15, router 300, push 5)
   --python PATH    the Python with boto3 to compare with (default: the first one found)
   --page FILE      the page that each release changes (default: site/src/pages/index.html)

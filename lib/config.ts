@@ -60,6 +60,112 @@ export interface SiteConfig {
    * @default DEFAULT_CONTENT_SECURITY_POLICY
    */
   readonly contentSecurityPolicy?: string;
+
+  /**
+   * The share of the site, from 0 to 1, that may have changed or gone since all of it was written last.
+   * Above it a release brings all its files to its own place, copied within the bucket.
+   *
+   * With 1 that happens only where it takes fewer requests in the long run. Less only costs more requests and
+   * leaves more of the site cold at the edge; what it gains is that older releases can be deleted
+   * sooner. 0 makes every release that changes anything stand alone.
+   *
+   * @default 1
+   */
+  readonly rebaseShare?: number;
+
+  /**
+   * What a built site must keep to before anything of it is written. A site that does not is no
+   * release, and visitors keep the one they have.
+   *
+   * @default - the defaults of each gate
+   */
+  readonly gates?: GatesConfig;
+
+  /**
+   * When a release that has gone live is up. One that does not come up is taken back, and visitors get
+   * the release before it again.
+   *
+   * @default { path: '/', deadlineSeconds: 120 }
+   */
+  readonly health?: HealthConfig;
+}
+
+/** What the promotion looks at through CloudFront, as a visitor without cookies would. */
+export interface HealthConfig {
+  /**
+   * The address that has to answer 200 besides `/.well-known/release`, which has to name the new release.
+   * Without a host; a redirect is no 200.
+   *
+   * @default '/'
+   */
+  readonly path?: string;
+
+  /**
+   * How long after it went live a release may take to be up, from 30 to 3,600 seconds.
+   *
+   * An edge knows of a new release after a few seconds. Longer than the default only delays the way back
+   * from a release that does not work.
+   *
+   * @default 120
+   */
+  readonly deadlineSeconds?: number;
+}
+
+/** Against broken builds, not against people: every gate can be opened. */
+export interface GatesConfig {
+  /**
+   * The most files in one release.
+   *
+   * Their names, sizes and hashes are in the function's memory and in the release's manifest, some
+   * 250 bytes each.
+   *
+   * @default 100_000
+   */
+  readonly maxFiles?: number;
+
+  /**
+   * The largest file, in units of 1,000,000 bytes; 5,368 (5 GiB) is the most that S3 takes in one request.
+   *
+   * Guards against what was published by accident, such as a database or a raw recording.
+   *
+   * @default 1_000
+   */
+  readonly maxFileMegabytes?: number;
+
+  /**
+   * The size of all files together, in units of 1,000,000 bytes.
+   *
+   * By default what fits on the 10 GiB disk of the upload function even uncompressed. A larger site has to
+   * be small enough as a zip; the function says so if it is not.
+   *
+   * @default 10_000
+   */
+  readonly maxTotalMegabytes?: number;
+
+  /**
+   * The share of the live release's pages that one release may lose, from 0 to 1. Losing more stops it,
+   * and the message holds the command that lets exactly this loss through: no deployment, and nothing to
+   * switch back afterwards.
+   *
+   * A page is an HTML file; one that moved is lost for whoever has its address. 0 stops at any page,
+   * 1 at none. A live release of fewer than 10 pages is never compared.
+   *
+   * @default 0.5
+   */
+  readonly massLoss?: number;
+
+  /**
+   * What happens when the release's HTML refers to pages or files of its own that the release does not
+   * have. `report` publishes and names them in the job's summary; `strict` stops the release; `off` does
+   * not look.
+   *
+   * Addresses that begin with a host, the site's own included, fragments, style sheets and scripts are
+   * not looked into. Reading takes up to a quarter of an invocation, less than four minutes; what was not
+   * read by then is said, and stops nothing.
+   *
+   * @default 'report'
+   */
+  readonly links?: 'report' | 'strict' | 'off';
 }
 
 export type SourceConfig = CodeCommitSource | ConnectionSource;
@@ -141,9 +247,11 @@ export interface BuildspecBuild {
 type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : never;
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
-export type ResolvedConfig = Complete<Omit<SiteConfig, 'source' | 'build'>> & {
+export type ResolvedConfig = Complete<Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health'>> & {
   readonly source: Complete<SourceConfig>;
   readonly build: Complete<BuildConfig>;
+  readonly gates: Complete<GatesConfig>;
+  readonly health: Complete<HealthConfig>;
 };
 
 /**
@@ -322,6 +430,60 @@ const immutable = v.pipe(
   v.readonly(),
 );
 
+const atLeastOne = (fallback: number, instead: string, most = Number.MAX_SAFE_INTEGER) =>
+  v.optional(
+    v.pipe(
+      v.number(instead),
+      v.integer(instead),
+      v.minValue(1, instead),
+      v.maxValue(most, instead),
+    ),
+    fallback,
+  );
+
+const REBASE_SHARE = 'use a share from 0 to 1';
+
+const SHARE = 'use a share from 0 (no page may go) to 1 (all may)';
+
+const gates = options({
+  maxFiles: atLeastOne(100_000, 'use a whole number of at least 1'),
+  // PutObject's limit of 5 GiB; the upload does not split files.
+  maxFileMegabytes: atLeastOne(
+    1_000,
+    'use a whole number from 1 to 5368, the most that S3 takes in one request',
+    5_368,
+  ),
+  maxTotalMegabytes: atLeastOne(10_000, 'use a whole number of at least 1'),
+  massLoss: v.optional(v.pipe(v.number(SHARE), v.minValue(0, SHARE), v.maxValue(1, SHARE)), 0.5),
+  links: v.optional(
+    v.picklist(['report', 'strict', 'off'], "use 'report', 'strict' or 'off'"),
+    'report',
+  ),
+});
+
+const DEADLINE = 'use a whole number of seconds from 30 to 3600';
+
+const health = options({
+  path: v.optional(
+    // What an address may hold as it is (RFC 3986), so that nothing needs to be encoded.
+    text(
+      /^\/(?!\/)[\w.~!$&'()*+,;=:@%/?-]{0,254}$/,
+      "use an address of the site without its host, such as '/' or '/about/'",
+    ),
+    '/',
+  ),
+  deadlineSeconds: v.optional(
+    // Less is over before every edge knows the release; more is not watching any more.
+    v.pipe(
+      v.number(DEADLINE),
+      v.integer(DEADLINE),
+      v.minValue(30, DEADLINE),
+      v.maxValue(3_600, DEADLINE),
+    ),
+    120,
+  ),
+});
+
 const siteConfig = options({
   name: text(
     /^[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/,
@@ -330,6 +492,10 @@ const siteConfig = options({
   source: v.optional(source, { kind: 'codecommit' }),
   build: v.optional(build, { kind: 'folder' }),
   immutable: v.optional(immutable, []),
+  rebaseShare: v.optional(
+    v.pipe(v.number(REBASE_SHARE), v.minValue(0, REBASE_SHARE), v.maxValue(1, REBASE_SHARE)),
+    1,
+  ),
   contentOnDestroy: v.optional(
     v.picklist(['retain', 'delete'], "use 'retain' or 'delete'"),
     'retain',
@@ -342,4 +508,6 @@ const siteConfig = options({
     ),
     DEFAULT_CONTENT_SECURITY_POLICY,
   ),
+  gates: v.optional(gates, {}),
+  health: v.optional(health, {}),
 });

@@ -21,7 +21,7 @@ export class SiteStack extends Stack {
     const hosting = new Hosting(this, 'Hosting', { config });
 
     const upload = new Upload(this, 'Upload', { config, hosting });
-    const promote = new Promote(this, 'Promote', { hosting });
+    const promote = new Promote(this, 'Promote', { config, hosting });
     const invalidate = new Invalidate(this, 'Invalidate', { hosting });
 
     const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });

@@ -14,6 +14,7 @@ import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/cont
 import { type ExecutionHandle, LocalPipeline } from './pipeline/engine.ts';
 import { type PipelineEvent, PipelineEvents } from './pipeline/events.ts';
 import { answerPush } from './pipeline/push.ts';
+import type { ExecutionRecord } from './pipeline/records.ts';
 import { ensureRepository, headOf, importHead, installHook } from './pipeline/source.ts';
 
 const HOOK = fileURLToPath(new URL('./pipeline/post-receive.mjs', import.meta.url));
@@ -98,6 +99,26 @@ export class LocalStack {
     return this.parts.pipeline.start({ trigger, commit, branch: this.branch });
   }
 
+  /** What an AWS SDK in another process needs to talk to this stack, as a caller of that name. */
+  environmentFor(caller: string): Readonly<Record<string, string>> {
+    return this.parts.environmentFor(caller);
+  }
+
+  /** Every execution that is known, oldest first. */
+  executions(): readonly ExecutionRecord[] {
+    return this.parts.pipeline.executions();
+  }
+
+  /** The console's button on a failed stage. @throws Error where CodePipeline refuses */
+  retryStage(executionId: string, stage: string): ExecutionHandle {
+    return this.parts.pipeline.retryStage(executionId, stage);
+  }
+
+  /** The console's "Start rollback" of a stage. @throws Error where CodePipeline refuses */
+  rollbackStage(stage: string, toExecutionId: string): ExecutionHandle {
+    return this.parts.pipeline.rollbackStage(stage, toExecutionId);
+  }
+
   /** Ends everything, processes included. Executions on their way end as stopped. */
   async stop(): Promise<void> {
     await closeAll(this.closers);
@@ -111,6 +132,7 @@ interface Parts {
   readonly assembly: Assembly;
   readonly repository: string;
   readonly port: number;
+  environmentFor(caller: string): Readonly<Record<string, string>>;
 }
 
 /** In the order of who needs whom; each part that holds something open leaves its closer behind. */
@@ -187,8 +209,9 @@ async function bringUp(
   const functions = new LocalFunctions({
     assembly,
     logDirectory: join(state, 'logs'),
-    environment: (name) => ({ ...endpoints, ...credentialsFor(name) }),
+    environment: (name) => environmentFor(name),
   });
+  const environmentFor = (caller: string) => ({ ...endpoints, ...credentialsFor(caller) });
   const credentialsFor = (caller: string) => {
     const key = accessKey(caller);
     credentials.register(key, caller);
@@ -262,12 +285,16 @@ async function bringUp(
   });
   const { port } = await edge.listen(options.port);
   closers.push(() => edge.close());
+  // What a function asks the site's public address for reaches the edge here.
+  endpoints.LOCAL_ADDRESSES = JSON.stringify({
+    [`https://${distribution.attributes.DomainName}`]: `http://127.0.0.1:${port}`,
+  });
 
   await ensureRepository(repository, pipeline.branch);
   await installHook(repository, [process.execPath, HOOK, controlFile]);
   await control.listen();
 
-  return { events, pipeline, edge, assembly, repository, port };
+  return { events, pipeline, edge, assembly, repository, port, environmentFor };
 }
 
 /**

@@ -114,8 +114,8 @@ const plain = (text: string): string => stripVTControlCharacters(text).replace(/
 /** Success and failure told apart at a glance. */
 function coloured(text: string): string {
   if (process.env.NO_COLOR) return text;
-  if (/^published /.test(text)) return styleText(['bold', 'green'], text);
-  if (/^(FAILED|STOPPED|SUPERSEDED) /.test(text)) return styleText(['bold', 'red'], text);
+  if (/^(published|rolled back) /.test(text)) return styleText(['bold', 'green'], text);
+  if (/^(FAILED|STOPPED|SUPERSEDED|KEPT) /.test(text)) return styleText(['bold', 'red'], text);
   return text.replace(/(?<= {2})(succeeded|failed)(?= {2})/, (status) =>
     styleText(status === 'failed' ? 'red' : 'green', status),
   );

@@ -1,29 +1,45 @@
 import {
   ERROR_PAGE_PATH,
+  LIVE_KEY,
   type Manifest,
   type ManifestFile,
-  RELEASE_ID,
 } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
+import { byExecution } from '../shared/execution.ts';
 import { classify, Failure, failureFrom, sentenceOf } from '../shared/failure.ts';
 import type { Job, Outcome } from '../shared/job.ts';
 import {
-  ParameterProblems,
-  readParameters,
-  resolveIt,
-  unresolvedVariable,
-} from '../shared/parameters.ts';
-import { type Flip, flip, type PointerStore } from '../shared/pointer.ts';
+  addState,
+  type LedgerStore,
+  lastState,
+  notNoted,
+  type StateEntry,
+} from '../shared/ledger.ts';
+import { logged } from '../shared/log.ts';
+import { type Flip, type Frozen, flip, readPointer, takeBack } from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
+import type { PointerStore } from '../shared/store.ts';
+import { readToken } from '../shared/token.ts';
+import { readPromoteParameters } from './parameters.ts';
+import { type Token, tokenSchema, tokenText } from './token.ts';
+import { type Site, watch } from './watch.ts';
 
-/** The content bucket and the pointer, in this function's own words. */
+/** The content bucket, the pointer and the site, in this function's own words. */
 export interface PromotePorts {
   readonly pointer: PointerStore;
+  readonly ledger: LedgerStore;
+  readonly site: Site;
+  /** Answers 200 if the site is well. */
+  readonly healthPath: string;
+  /** How long after the flip the site may take to answer with the new release. */
+  readonly deadlineMs: number;
   /** Nothing if there is no such release; rejects if its manifest cannot be read. */
   manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined>;
   /** Makes that file of a release the error page, or the built-in page if the release has none. */
-  putErrorPage(file: ManifestFile | undefined, signal: AbortSignal): Promise<void>;
+  putErrorPage(file: ErrorPage | undefined, signal: AbortSignal): Promise<void>;
 }
+
+export type ErrorPage = Pick<ManifestFile, 'key' | 'type'>;
 
 /** True at every moment of a promotion. */
 export const VISITORS =
@@ -32,68 +48,107 @@ export const VISITORS =
 const UNCHANGED = 'Visitors still get the release that was live before.';
 
 /**
- * Makes the release that the job names the live one: the pointer first, then the error page. Doing
- * it again, by a redelivered event or a retry of the stage, ends in the same state.
+ * How long one invocation watches before it hands over. A continuation costs half a minute of waiting, so
+ * this covers nearly every release.
+ */
+const WATCHING_MS = 45_000;
+
+/** Of an invocation's time, kept for taking the release back. */
+const WAY_BACK_MS = 15_000;
+
+/**
+ * Makes the release that the job names the live one, watches the site until it answers with it, and
+ * brings the error page after. A release that does not come up is taken back. Doing it again, by a
+ * redelivered event or a retry of the stage, ends in the same state.
  *
- * @throws Failure that says which of the two happened.
+ * @throws Failure that says how far it came and what visitors get.
  */
 export async function promote(
   job: Job,
   ports: PromotePorts,
   clock: Clock,
-  { endAt, signal, log }: Invocation,
+  invocation: Invocation,
 ): Promise<Outcome> {
-  const id = readPromoteParameters(job.userParameters);
-  const errorPage = errorPageOf(await publishable(id, ports, signal));
+  const { releaseId, execution } = readPromoteParameters(job.userParameters, UNCHANGED);
+  const { endAt, signal } = invocation;
+  const journal = new Journal(byExecution(execution), ports, clock, invocation);
 
+  let token: Token;
+  if (job.continuationToken === undefined) {
+    const begun = await goLive(releaseId, ports, journal, clock, invocation);
+    if (begun.kind === 'frozen') return kept(releaseId, begun);
+    token = begun.token;
+  } else {
+    token = readToken(job.continuationToken, tokenSchema, VISITORS);
+  }
+
+  const until = Math.min(clock.now() + WATCHING_MS, endAt - WAY_BACK_MS, token.deadline);
+  const pointedAt = async () => {
+    const live = await ports.pointer.get(LIVE_KEY, signal);
+    return live === undefined ? undefined : readPointer(live)?.id;
+  };
+  const { site, healthPath } = ports;
+  const time = { clock, until, signal };
+  const sight = await watch(token.releaseId, healthPath, site, pointedAt, time);
+  if (sight.kind === 'overtaken') throw overtaken(token, sight.liveId);
+  if (sight.kind === 'down') {
+    if (clock.now() >= token.deadline) {
+      throw await goBack(token, sight.problem, ports, journal, clock, invocation);
+    }
+    return {
+      kind: 'continued',
+      token: tokenText(token),
+      summary: `Release ${token.releaseId} is live; waiting for the site to answer with it: ${sight.problem}`,
+      externalExecutionId: token.releaseId,
+    };
+  }
+  // Only now, so that a release which is taken back has left nothing behind.
+  await bringErrorPage(token, ports, signal);
+  return succeeded(token, journal);
+}
+
+/** Moves the pointer, unless publishing is frozen. */
+async function goLive(
+  id: string,
+  ports: PromotePorts,
+  journal: Journal,
+  clock: Clock,
+  { endAt, signal, log }: Invocation,
+): Promise<{ readonly kind: 'watch'; readonly token: Token } | Frozen> {
+  const manifest = await publishable(id, ports, signal);
   let flipped: Flip;
   try {
-    // The release is complete under its own prefix, so it is its own base and nothing differs from it.
-    const target = { id, base: id, delta: '' };
-    flipped = await flip(target, ports.pointer, { clock, endAt, signal });
+    const target = manifest.pointer;
+    const check = () => refuseRetired(id, ports.ledger, signal);
+    flipped = await flip(target, ports.pointer, { clock, endAt, signal }, { check });
   } catch (error) {
     // The write may have been made although its answer was lost.
     throw failureFrom(error, `Release ${id} was not made live`, VISITORS);
   }
-  log('info', 'pointer', { releaseId: id, ...flipped });
-
-  const { changed, previousId } = flipped;
-  try {
-    await ports.putErrorPage(errorPage, signal);
-  } catch (error) {
-    throw new Failure(
-      classify(error),
-      `Release ${id} is live and visitors get it; only the page for missing addresses is still the one from before: ${sentenceOf(error)} Retry the stage to bring it up to date.`,
-      { cause: error, externalExecutionId: id },
-    );
+  if (flipped.kind === 'frozen') {
+    log('info', 'frozen', { releaseId: id, live: flipped.liveId });
+    return flipped;
   }
+  const { changed, previousId, older } = flipped;
+  log('info', 'pointer', { releaseId: id, changed, previousId });
 
-  const was = previousId === undefined ? 'It is the first release' : `Before it was ${previousId}`;
+  await Promise.all([
+    journal.add(id, 'live'),
+    ...(previousId ? [journal.add(previousId, 'replaced', `By release ${id}.`)] : []),
+  ]);
+  const errorPage = manifest.files.find(({ path }) => path === ERROR_PAGE_PATH);
   return {
-    kind: 'succeeded',
-    summary: `Release ${id} ${changed ? 'is live: visitors get it within seconds' : 'was live already'}. ${was}.`,
-    externalExecutionId: id,
-    // A variable that is not set would fail whatever action names it.
-    outputVariables: { releaseId: id, previousReleaseId: previousId ?? 'none' },
+    kind: 'watch',
+    token: {
+      v: 1,
+      releaseId: id,
+      changed,
+      ...(previousId !== undefined && { previousId }),
+      ...(older !== undefined && { older }),
+      ...(errorPage && { errorPage: { key: errorPage.key, type: errorPage.type } }),
+      deadline: clock.now() + ports.deadlineMs,
+    },
   };
-}
-
-/** @throws Failure (ConfigurationError) that names everything wrong at once. */
-export function readPromoteParameters(text: string | undefined): string {
-  const problems = new ParameterProblems('{"releaseId": "#{Upload.releaseId}"}', UNCHANGED);
-  const { releaseId } = readParameters(text, ['releaseId'], problems);
-  const variable = typeof releaseId === 'string' && unresolvedVariable(releaseId);
-  if (variable) {
-    problems.add('releaseId', releaseId, resolveIt(variable));
-  } else if (typeof releaseId !== 'string' || !RELEASE_ID.test(releaseId)) {
-    problems.add(
-      'releaseId',
-      releaseId,
-      'write the id of a release, such as "20261123T061500Z-1a2b3c4"',
-    );
-  }
-  problems.throwIfAny();
-  return releaseId as string;
 }
 
 /** The manifest of a release that exists and has a start page. */
@@ -119,5 +174,146 @@ async function publishable(id: string, ports: PromotePorts, signal: AbortSignal)
   return manifest;
 }
 
-const errorPageOf = ({ files }: Manifest): ManifestFile | undefined =>
-  files.find(({ path }) => path === ERROR_PAGE_PATH);
+/** A page of the ledger that is missing or damaged refuses nothing. One that cannot be read does. */
+async function refuseRetired(id: string, ledger: LedgerStore, signal: AbortSignal): Promise<void> {
+  const last = await lastState(id, ledger, signal);
+  if (last?.state !== 'retired') return;
+  throw new Failure(
+    'JobFailed',
+    `Release ${id} was retired at ${last.at} by ${last.by}, and its files are being deleted: it cannot go live again. ${UNCHANGED} Push its commit again to make a new release of it.`,
+    { externalExecutionId: id },
+  );
+}
+
+function kept(id: string, { freeze: { by, reason, at }, liveId }: Frozen): Outcome {
+  const visitors =
+    liveId === undefined ? 'Visitors get no release.' : `Visitors still get release ${liveId}.`;
+  return {
+    kind: 'succeeded',
+    summary: `Publishing is frozen since ${at} by ${by}: ${JSON.stringify(reason)}. Release ${id} is kept and not live. ${visitors}`,
+    externalExecutionId: id,
+    outputVariables: { releaseId: id, previousReleaseId: liveId ?? 'none', promoted: 'no' },
+  };
+}
+
+/** The failure to report once the release that did not come up is no longer live, or has to stay. */
+async function goBack(
+  { releaseId: id, changed, previousId, older }: Token,
+  problem: string,
+  ports: PromotePorts,
+  journal: Journal,
+  clock: Clock,
+  { endAt, signal, log }: Invocation,
+): Promise<Failure> {
+  const options = { externalExecutionId: id };
+  const wrong = `${ports.deadlineMs / 1_000} seconds after release ${id} went live the site does not answer as it should: ${problem}`;
+  if (!changed) {
+    return new Failure(
+      'JobFailed',
+      `${wrong} It was live before this job began, so the pointer was left alone: visitors get release ${id}.`,
+      options,
+    );
+  }
+  try {
+    const back = await takeBack(id, older, ports.pointer, { clock, endAt, signal });
+    log('warn', 'taken back', { releaseId: id, result: back.kind, problem });
+    if (back.kind === 'overtaken') {
+      return overtaken({ releaseId: id }, back.liveId);
+    }
+    if (back.kind === 'nowhere') {
+      const before =
+        previousId === undefined
+          ? 'There is no release before it to go back to'
+          : `Release ${previousId}, which was live before it, is not in the store any more`;
+      return new Failure('JobFailed', `${wrong} ${before}: visitors get release ${id}.`, options);
+    }
+    await Promise.all([
+      journal.add(id, 'failed', `Taken back: ${problem}`),
+      journal.add(back.to, 'live', `Again, in place of release ${id}.`),
+    ]);
+    return new Failure(
+      'JobFailed',
+      `${wrong} It was taken back: visitors get release ${back.to} again, within seconds.${journal.problems}`,
+      options,
+    );
+  } catch (error) {
+    return new Failure(
+      classify(error),
+      `${wrong} It could not be taken back: ${sentenceOf(error)} ${VISITORS}`,
+      { ...options, cause: error },
+    );
+  }
+}
+
+function overtaken(
+  { releaseId: id }: Pick<Token, 'releaseId'>,
+  liveId: string | undefined,
+): Failure {
+  const visitors =
+    liveId === undefined
+      ? 'Visitors get no release: the pointer is missing or damaged.'
+      : `Visitors get release ${liveId}.`;
+  return new Failure(
+    'JobFailed',
+    `Release ${id} was made live, but somebody moved the pointer before the site answered with it, and that was left alone. ${visitors}`,
+    { externalExecutionId: id },
+  );
+}
+
+async function bringErrorPage(
+  { releaseId: id, errorPage }: Token,
+  ports: PromotePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await ports.putErrorPage(errorPage, signal);
+  } catch (error) {
+    throw new Failure(
+      classify(error),
+      `Release ${id} is live and visitors get it; only the page for missing addresses is still the one from before: ${sentenceOf(error)} Retry the stage to bring it up to date.`,
+      { cause: error, externalExecutionId: id },
+    );
+  }
+}
+
+function succeeded({ releaseId: id, changed, previousId }: Token, journal: Journal): Outcome {
+  const was = previousId === undefined ? 'It is the first release' : `Before it was ${previousId}`;
+  return {
+    kind: 'succeeded',
+    summary: `Release ${id} ${changed ? 'is live' : 'was live already'}: the site answers with it. ${was}.${journal.problems}`,
+    externalExecutionId: id,
+    // A variable that is not set would fail whatever action names it.
+    outputVariables: { releaseId: id, previousReleaseId: previousId ?? 'none', promoted: 'yes' },
+  };
+}
+
+/** Writes to the ledger what this job does. What it cannot write is told, and stops nothing. */
+class Journal {
+  /** With a space before each, to stand behind another sentence. */
+  problems = '';
+  readonly #by: string;
+  readonly #ports: PromotePorts;
+  readonly #clock: Clock;
+  readonly #invocation: Invocation;
+
+  constructor(by: string, ports: PromotePorts, clock: Clock, invocation: Invocation) {
+    this.#by = by;
+    this.#ports = ports;
+    this.#clock = clock;
+    this.#invocation = invocation;
+  }
+
+  async add(id: string, state: StateEntry['state'], note?: string): Promise<void> {
+    const { endAt, signal, log } = this.#invocation;
+    const clock = this.#clock;
+    const at = new Date(clock.now()).toISOString();
+    const entry = { state, at, by: this.#by, ...(note !== undefined && { note }) };
+    const { manifest, ledger } = this.#ports;
+    try {
+      await addState(id, entry, () => manifest(id, signal), ledger, { clock, endAt, signal });
+    } catch (error) {
+      log('warn', 'the ledger was not written', { releaseId: id, state, ...logged(error) });
+      this.problems = ` ${notNoted(error)}`;
+    }
+  }
+}

@@ -1,5 +1,6 @@
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { type Manifest, manifestKey } from '../../lib/release/contract.ts';
+import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { ledgerKey, type Manifest, manifestKey } from '../../lib/release/contract.ts';
+import { isRival, type LedgerStore } from './ledger.ts';
 import { readManifest } from './manifest.ts';
 
 /** The text of an object, or nothing if there is none. */
@@ -31,4 +32,34 @@ export async function getManifest(
 ): Promise<Manifest | undefined> {
   const text = await getText(client, bucket, manifestKey(id), signal);
   return text === undefined ? undefined : readManifest(text, id);
+}
+
+/** The ledger as objects: S3's ETag is the version of a page. */
+export function ledgerIn(client: S3Client, Bucket: string): LedgerStore {
+  return {
+    async read(id, abortSignal) {
+      try {
+        const { Body, ETag } = await client.send(
+          new GetObjectCommand({ Bucket, Key: ledgerKey(id) }),
+          { abortSignal },
+        );
+        if (!ETag) throw new Error('GetObject answered without an ETag');
+        return { text: (await Body?.transformToString()) ?? '', version: ETag };
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
+        throw error;
+      }
+    },
+    async write(id, Body, version, abortSignal) {
+      const condition = version === undefined ? { IfNoneMatch: '*' } : { IfMatch: version };
+      const object = { Bucket, Key: ledgerKey(id), Body, ContentType: 'application/json' };
+      try {
+        await client.send(new PutObjectCommand({ ...object, ...condition }), { abortSignal });
+        return true;
+      } catch (error) {
+        if (isRival(error)) return false;
+        throw error;
+      }
+    },
+  };
 }

@@ -8,7 +8,7 @@ import {
   UpdateKeysCommand,
 } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { TIMEOUTS } from './clients.ts';
-import type { PointerStore } from './pointer.ts';
+import type { PointerStore } from './store.ts';
 
 /** The CloudFront key-value store with that ARN. */
 export function keyValueStore(KvsARN: string): PointerStore {
@@ -30,8 +30,11 @@ export function keyValueStore(KvsARN: string): PointerStore {
       }
     },
     async put(values, IfMatch, abortSignal) {
-      const Puts = [...values].map(([Key, Value]) => ({ Key, Value }));
-      await client.send(new UpdateKeysCommand({ KvsARN, IfMatch, Puts }), { abortSignal });
+      const Puts = [...values].flatMap(([Key, Value]) =>
+        Value === undefined ? [] : { Key, Value },
+      );
+      const Deletes = [...values].flatMap(([Key, Value]) => (Value === undefined ? { Key } : []));
+      await client.send(new UpdateKeysCommand({ KvsARN, IfMatch, Puts, Deletes }), { abortSignal });
     },
   };
 }

@@ -1,11 +1,14 @@
 import * as v from 'valibot';
-import type { Manifest } from '../../lib/release/contract.ts';
+import { type Manifest, RELEASE_ID } from '../../lib/release/contract.ts';
+
+const releaseId = v.pipe(v.string(), v.regex(RELEASE_ID));
 
 const manifestSchema = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   id: v.string(),
   revision: v.string(),
   createdAt: v.string(),
+  pointer: v.object({ id: releaseId, base: releaseId, delta: v.string() }),
   files: v.array(
     v.object({
       path: v.string(),
@@ -15,6 +18,7 @@ const manifestSchema = v.object({
       type: v.string(),
     }),
   ),
+  gone: v.array(v.object({ path: v.string(), since: v.string() })),
 });
 
 /** What stands under a manifest's key is none. */
@@ -40,6 +44,12 @@ export function readManifest(text: string, id: string): Manifest {
   }
   if (read.output.id !== id) {
     throw new DamagedManifest(id, `id: got "${read.output.id}"; it belongs to another release`);
+  }
+  if (read.output.pointer.id !== id) {
+    throw new DamagedManifest(
+      id,
+      `pointer.id: got "${read.output.pointer.id}"; it leads to another release`,
+    );
   }
   return read.output;
 }

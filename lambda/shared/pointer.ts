@@ -1,32 +1,50 @@
-import { LIVE_KEY, type Pointer, PREVIOUS_KEY, RELEASE_ID } from '../../lib/release/contract.ts';
-import { backoffMs, type Clock } from './clock.ts';
-import { factsOf, isBusy } from './failure.ts';
+import {
+  FROZEN_KEY,
+  type Freeze,
+  LIVE_KEY,
+  type Pointer,
+  PREVIOUS_KEY,
+  RELEASE_ID,
+} from '../../lib/release/contract.ts';
+import { freezeText, readFreeze } from './freeze.ts';
+import { changeStore, type PointerStore, type StoreTime, VALUE_BYTES } from './store.ts';
 
-/** The key-value store, in our own words. */
-export interface PointerStore {
-  /** The state of the whole store: every write by anybody changes it. */
-  version(signal: AbortSignal): Promise<string>;
-  get(key: string, signal: AbortSignal): Promise<string | undefined>;
-  /** All of them or none; rejects if the store is no longer at that version. */
-  put(values: ReadonlyMap<string, string>, version: string, signal: AbortSignal): Promise<void>;
+export interface FlipOptions {
+  /**
+   * Whether the release goes live although publishing is frozen: for a person who says so.
+   *
+   * @default false
+   */
+  readonly evenFrozen?: boolean;
+  /** Freezes publishing in the same write: who goes back wants to stay there. */
+  readonly freeze?: Freeze;
+  /**
+   * Throws if the release must not go live after all. Asked in each try, after the store's version was
+   * taken: whoever makes the answer a no and then writes to the store, whatever it is, can be sure that
+   * no write made after a yes is still to come.
+   */
+  check?(signal: AbortSignal): Promise<void>;
 }
 
-export interface Flip {
-  /** Nothing, if the pointer said so already. */
+export type Flip = Flipped | Frozen;
+
+export interface Flipped {
+  readonly kind: 'flipped';
+  /** Not if the pointer said so already. */
   readonly changed: boolean;
   /** The release that was live before `target`; none if `target` is the first. */
   readonly previousId: string | undefined;
+  /** What `previous` held before, if this changed it. */
+  readonly older: string | undefined;
 }
 
-export interface FlipTime {
-  readonly clock: Clock;
-  /** No further try after this, in milliseconds since 1970. */
-  readonly endAt: number;
-  readonly signal: AbortSignal;
+/** Nothing was written: no release goes live until somebody unfreezes. */
+export interface Frozen {
+  readonly kind: 'frozen';
+  readonly freeze: Freeze;
+  /** The release that stays live; none if there is none, or its pointer is damaged. */
+  readonly liveId: string | undefined;
 }
-
-/** The key-value store's limit for a value. */
-const VALUE_BYTES = 1_024;
 
 /**
  * Makes `target` the live release and remembers the one before it, in one write that either finds
@@ -38,54 +56,76 @@ const VALUE_BYTES = 1_024;
 export async function flip(
   target: Pointer,
   store: PointerStore,
-  { clock, endAt, signal }: FlipTime,
+  time: StoreTime,
+  { evenFrozen = false, freeze, check }: FlipOptions = {},
 ): Promise<Flip> {
   const text = pointerText(target);
-  for (let attempt = 1; ; attempt += 1) {
-    let version: string | undefined;
-    try {
-      // In this order: what is read after the version was taken is at least as new as the version.
-      version = await store.version(signal);
-      const live = await store.get(LIVE_KEY, signal);
-      const liveId = live === undefined ? undefined : readPointer(live)?.id;
+  const freezing: [string, string][] = freeze ? [[FROZEN_KEY, freezeText(freeze)]] : [];
+  let older: string | undefined;
+  return changeStore<Flip>(store, time, async (get, mayHaveWritten) => {
+    const live = await get(LIVE_KEY);
+    const liveId = live === undefined ? undefined : readPointer(live)?.id;
+    const previous = await get(PREVIOUS_KEY);
 
-      if (live === text || liveId === target.id) {
-        const previous = await store.get(PREVIOUS_KEY, signal);
-        if (live !== text) {
-          // The same release found in another way: the one before it stays the one before it.
-          await store.put(new Map([[LIVE_KEY, text]]), version, signal);
-        }
-        const previousId = previous === undefined ? undefined : readPointer(previous)?.id;
-        return { changed: live !== text, previousId };
-      }
-
-      const values = new Map([[LIVE_KEY, text]]);
-      if (live !== undefined) values.set(PREVIOUS_KEY, live);
-      await store.put(values, version, signal);
-      return { changed: true, previousId: liveId };
-    } catch (error) {
-      const again = isBusy(error) || (await isConflict(error, version, store, signal));
-      const wait = backoffMs(attempt, 100, 5_000);
-      if (!again || clock.now() + wait >= endAt) throw error;
-      await clock.sleep(wait, signal);
+    if (live === text || liveId === target.id) {
+      // The same release found in another way: the one before it stays the one before it.
+      const changes = new Map([...(live === text ? [] : [[LIVE_KEY, text] as const]), ...freezing]);
+      const previousId = previous === undefined ? undefined : readPointer(previous)?.id;
+      const changed = live !== text || mayHaveWritten;
+      return { changes, result: { kind: 'flipped', changed, previousId, older } };
     }
-  }
+
+    const frozen = evenFrozen ? undefined : await get(FROZEN_KEY);
+    if (frozen !== undefined) {
+      return { result: { kind: 'frozen', freeze: readFreeze(frozen), liveId } };
+    }
+    await check?.(time.signal);
+    const changes = new Map([[LIVE_KEY, text], ...freezing]);
+    if (live !== undefined) changes.set(PREVIOUS_KEY, live);
+    older = previous;
+    return { changes, result: { kind: 'flipped', changed: true, previousId: liveId, older } };
+  });
 }
 
+export type TakenBack =
+  /** Visitors get that release again. */
+  | { readonly kind: 'back'; readonly to: string }
+  /** Somebody made another release live; nothing was written. */
+  | { readonly kind: 'overtaken'; readonly liveId: string | undefined }
+  /** There is no release to go back to; nothing was written. */
+  | { readonly kind: 'nowhere' };
+
 /**
- * Whether the store was not at that version any more. Documented as ConflictException; seen as
- * ValidationException too, which may also mean what it says, so then the version decides.
+ * Undoes the flip to release `id`: the release before it is live again, and `older` is remembered as
+ * the one before that. Only if `id` is still live: what somebody else did since stays as it is.
+ *
+ * @throws Error as `flip` does.
  */
-async function isConflict(
-  error: unknown,
-  version: string | undefined,
+export async function takeBack(
+  id: string,
+  older: string | undefined,
   store: PointerStore,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { name, status } = factsOf(error);
-  if (name === 'ConflictException' || status === 409 || status === 412) return true;
-  if (name !== 'ValidationException' || version === undefined) return false;
-  return (await store.version(signal)) !== version;
+  time: StoreTime,
+): Promise<TakenBack> {
+  return changeStore<TakenBack>(store, time, async (get, mayHaveWritten) => {
+    const live = await get(LIVE_KEY);
+    const liveId = live === undefined ? undefined : readPointer(live)?.id;
+    if (liveId !== id) {
+      const previous = await get(PREVIOUS_KEY);
+      // Our own write, whose answer was lost: it left both keys exactly so.
+      const back = mayHaveWritten && liveId !== undefined && previous === older;
+      return { result: back ? { kind: 'back', to: liveId } : { kind: 'overtaken', liveId } };
+    }
+    const before = await get(PREVIOUS_KEY);
+    const to = before === undefined ? undefined : readPointer(before)?.id;
+    if (before === undefined || to === undefined || to === id)
+      return { result: { kind: 'nowhere' } };
+    const changes = new Map([
+      [LIVE_KEY, before],
+      [PREVIOUS_KEY, older],
+    ]);
+    return { changes, result: { kind: 'back', to } };
+  });
 }
 
 /**

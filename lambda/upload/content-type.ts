@@ -18,3 +18,7 @@ export function contentType(path: string): string {
   const type = mime.getType(name) ?? 'application/octet-stream';
   return TEXT.test(type) ? `${type}; charset=utf-8` : type;
 }
+
+/** HTML, by the type that is stored with it. */
+export const isPage = ({ type }: { readonly type: string }): boolean =>
+  /^(?:text\/html|application\/xhtml\+xml)(?:;|$)/.test(type);

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
+  CopyObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -11,7 +12,7 @@ import {
 import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
 import { systemClock } from '../shared/clock.ts';
-import { getManifest, getText } from '../shared/content-bucket.ts';
+import { getManifest, getText, ledgerIn } from '../shared/content-bucket.ts';
 import { environment } from '../shared/environment.ts';
 import { jobHandler } from '../shared/handler.ts';
 import { keyValueStore } from '../shared/key-value-store.ts';
@@ -24,13 +25,22 @@ function ports(): UploadPorts {
     'CONTENT_BUCKET',
     'KEY_VALUE_STORE_ARN',
     'IMMUTABLE_PATTERNS',
+    'REBASE_SHARE',
+    'GATES',
   ]);
   const store = keyValueStore(variables.KEY_VALUE_STORE_ARN);
 
   return {
     immutable: JSON.parse(variables.IMMUTABLE_PATTERNS),
+    rebaseShare: Number(variables.REBASE_SHARE),
+    gates: JSON.parse(variables.GATES),
+    permits: {
+      isGiven: async (key, signal) => (await getText(s3, Bucket, key, signal)) !== undefined,
+      command: (key) => `aws s3api put-object --bucket ${Bucket} --key ${key}`,
+    },
     pointer: (key, signal) => store.get(key, signal),
     manifest: (id, signal) => getManifest(s3, Bucket, id, signal),
+    ledger: ledgerIn(s3, Bucket),
 
     async download({ bucket, key }, credentials, toFile, signal) {
       // The pipeline's credentials read its artifact; ours cannot, and need not.
@@ -97,13 +107,35 @@ function ports(): UploadPorts {
         if (reason !== undefined) throw reason;
         if (!isTaken(error)) throw error;
       }
-      const { ChecksumSHA256 } = await s3.send(
-        new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }),
-        { abortSignal: signal },
-      );
-      return ChecksumSHA256 === sha256 ? 'same' : 'other';
+      return comparison(Key, sha256, signal);
+    },
+
+    async copyNew({ key: Key, sha256 }, from, abortSignal) {
+      // A header, so what is not ASCII has to be percent-encoded; the slashes must not be.
+      const CopySource = `${Bucket}/${from.split('/').map(encodeURIComponent).join('/')}`;
+      try {
+        // Content-Type, Cache-Control and the kind of checksum go with it.
+        const { CopyObjectResult } = await s3.send(
+          new CopyObjectCommand({ Bucket, Key, CopySource, IfNoneMatch: '*' }),
+          { abortSignal },
+        );
+        const copied = CopyObjectResult?.ChecksumSHA256;
+        return copied === undefined || copied === sha256 ? 'written' : 'other';
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NoSuchKey') return 'missing';
+        if (!isTaken(error)) throw error;
+      }
+      return comparison(Key, sha256, abortSignal);
     },
   };
+
+  async function comparison(Key: string, sha256: string, abortSignal: AbortSignal) {
+    const { ChecksumSHA256 } = await s3.send(
+      new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }),
+      { abortSignal },
+    );
+    return ChecksumSHA256 === sha256 ? 'same' : 'other';
+  }
 }
 
 const isTaken = (error: unknown): boolean =>

@@ -6,6 +6,7 @@ import pMap from 'p-map';
 import * as v from 'valibot';
 import {
   claimKey,
+  type GateLimits,
   LIVE_KEY,
   type Manifest,
   type ManifestFile,
@@ -15,22 +16,38 @@ import {
   releasePrefix,
 } from '../../lib/release/contract.ts';
 import { backoffMs, type Clock } from '../shared/clock.ts';
+import { byExecution } from '../shared/execution.ts';
 import { Failure, factsOf, failureFrom, isBusy } from '../shared/failure.ts';
 import type { Artifact, ArtifactCredentials, Continued, Job, Outcome } from '../shared/job.ts';
+import { firstEntry, type LedgerStore, notNoted, openEntry } from '../shared/ledger.ts';
 import { logged } from '../shared/log.ts';
 import { DamagedManifest } from '../shared/manifest.ts';
 import { readPointer } from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
+import { VALUE_BYTES } from '../shared/store.ts';
 import { readToken } from '../shared/token.ts';
 import { openArtifact, type ZipArtifact } from './artifact.ts';
+import { inspect } from './gates.ts';
 import { readUploadParameters } from './parameters.ts';
 import { differs, type Plan, planRelease } from './plan.ts';
 import { withTemporaryFolder } from './temporary.ts';
+import { count, size } from './words.ts';
 
 /** The artifact, the content bucket and the pointer, in this function's own words. */
 export interface UploadPorts {
   /** Path patterns of the files that all releases share. */
   readonly immutable: readonly string[];
+  /** See `PlanLimits`. */
+  readonly rebaseShare: number;
+  /** What a release must keep to. */
+  readonly gates: GateLimits;
+  /** What a person lets through a gate all the same. */
+  readonly permits: {
+    /** Whether there is an object of that key. */
+    isGiven(key: string, signal: AbortSignal): Promise<boolean>;
+    /** The command that writes it. */
+    command(key: string): string;
+  };
   download(
     artifact: Artifact,
     credentials: ArtifactCredentials,
@@ -43,6 +60,8 @@ export interface UploadPorts {
   manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined>;
   /** Writes the text unless the key is taken; returns what stands there then. */
   claim(key: string, text: string, signal: AbortSignal): Promise<string>;
+  /** Where it is noted what becomes of the release. */
+  readonly ledger: LedgerStore;
   /** Sizes of the objects under the prefix, by key. */
   list(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Writes an object unless its key is taken; `same` and `other` say by which bytes. */
@@ -51,6 +70,12 @@ export interface UploadPorts {
     body: Uint8Array | Readable,
     signal: AbortSignal,
   ): Promise<'written' | 'same' | 'other'>;
+  /** Copies an object within the bucket, as `putNew` writes one; `missing`: there is nothing to copy. */
+  copyNew(
+    object: NewObject,
+    from: string,
+    signal: AbortSignal,
+  ): Promise<'written' | 'same' | 'other' | 'missing'>;
 }
 
 export type NewObject = Pick<ManifestFile, 'key' | 'size' | 'sha256' | 'type'>;
@@ -93,7 +118,7 @@ export async function upload(
   invocation: Invocation,
 ): Promise<Outcome> {
   const { signal, log } = invocation;
-  const revision = readUploadParameters(job.userParameters, VISITORS);
+  const { revision, execution } = readUploadParameters(job.userParameters, VISITORS);
   const { artifact, credentials } = artifactOf(job);
 
   let token: Token | undefined;
@@ -115,6 +140,7 @@ export async function upload(
     visitors = live.visitors;
     log('info', 'release', { releaseId: id, live: live.id, note: live.note });
 
+    let findings: readonly string[] = [];
     const plan = await withTemporaryFolder(async (folder) => {
       const file = join(folder, 'artifact.zip');
       await persistently(clock, signal, () =>
@@ -131,9 +157,31 @@ export async function upload(
           files: zip.files,
           live: live.manifest,
           immutable: ports.immutable,
+          limits: { pointerBytes: VALUE_BYTES, rebaseShare: ports.rebaseShare },
         });
-        refuse(planned.problems, visitors);
-        await writeFiles(planned, zip, ports, clock, visitors, progress, signal);
+        const inspected = await inspect({
+          files: zip.files,
+          live: live.manifest,
+          limits: ports.gates,
+          immutable: ports.immutable,
+          open: zip.open,
+          permits: {
+            ...ports.permits,
+            isGiven: (key) => persistently(clock, signal, () => ports.permits.isGiven(key, signal)),
+          },
+          endAt: invocation.endAt,
+          clock,
+          signal,
+        });
+        refuse([...inspected.problems, ...planned.problems], visitors);
+        findings = inspected.findings;
+        if (findings.length > 0) log('warn', 'findings', { findings: findings.join('\n') });
+        // Whoever begins finds nothing under an id that is new; if it does, S3 refuses the write.
+        const present =
+          job.continuationToken === undefined
+            ? new Map<string, number>()
+            : await persistently(clock, signal, () => ports.list(releasePrefix(id), signal));
+        await writeFiles(planned, present, zip, ports, clock, visitors, progress, signal);
         return planned;
       } finally {
         zip.close();
@@ -141,7 +189,8 @@ export async function upload(
     });
 
     await writeManifest(plan.manifest, ports, clock, visitors, signal);
-    return succeeded(plan, live);
+    const unnoted = await openLedger(plan, findings, execution, ports, clock, invocation);
+    return succeeded(plan, live, findings, unnoted);
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (signal.aborted && token !== undefined) {
@@ -247,7 +296,9 @@ async function liveRelease(ports: UploadPorts, signal: AbortSignal): Promise<Liv
 
 /** Writes what the plan wants, with a bounded number of bytes in memory. */
 async function writeFiles(
-  { put, pool, manifest }: Plan,
+  { put, copy, pool }: Plan,
+  /** Sizes of what an earlier invocation has written, by key. */
+  present: ReadonlyMap<string, number>,
   zip: ZipArtifact,
   ports: UploadPorts,
   clock: Clock,
@@ -255,10 +306,7 @@ async function writeFiles(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const present = await persistently(clock, signal, () =>
-    ports.list(releasePrefix(manifest.id), signal),
-  );
-  const files = [...pool, ...put];
+  const files: (ManifestFile & { from?: string })[] = [...pool, ...put, ...copy];
   progress.total = files.reduce((bytes, { size }) => bytes + size, 0);
 
   const taken: string[] = [];
@@ -292,11 +340,16 @@ async function writeFiles(
 }
 
 async function writeFile(
-  file: ManifestFile,
+  { from, ...file }: ManifestFile & { from?: string },
   zip: ZipArtifact,
   ports: UploadPorts,
   signal: AbortSignal,
 ) {
+  if (from !== undefined) {
+    const result = await ports.copyNew(file, from, signal);
+    // Somebody deleted it from the bucket. The artifact has the bytes.
+    if (result !== 'missing') return result;
+  }
   const content = await zip.open(file.path);
   try {
     if (file.size <= BUFFERED_BYTES) return await ports.putNew(file, await buffer(content), signal);
@@ -330,6 +383,31 @@ async function writeManifest(
   }
 }
 
+/** The release is complete by now: a ledger that cannot be written is told, and stops nothing. */
+async function openLedger(
+  { manifest, put, copy, keep, pool }: Plan,
+  findings: readonly string[],
+  execution: string | undefined,
+  { ledger }: UploadPorts,
+  clock: Clock,
+  { endAt, signal, log }: Invocation,
+): Promise<string | undefined> {
+  const entry = firstEntry(manifest, {
+    by: byExecution(execution),
+    at: new Date(clock.now()).toISOString(),
+    ...(execution !== undefined && { execution }),
+    plan: { put: put.length, copy: copy.length, keep: keep.length, pool: pool.length },
+    findings,
+  });
+  try {
+    await openEntry(entry, ledger, { clock, endAt, signal });
+    return undefined;
+  } catch (error) {
+    log('warn', 'the ledger was not written', { releaseId: manifest.id, ...logged(error) });
+    return notNoted(error);
+  }
+}
+
 /** Tries again what may succeed a little later, beyond the SDK's few and quick attempts. */
 async function persistently<T>(
   clock: Clock,
@@ -350,14 +428,24 @@ async function persistently<T>(
 
 const SHOWN_PROBLEMS = 20;
 
+/** Of the 5,000 that CodePipeline takes: what visitors see comes last, and is not to be cut off. */
+const SHOWN_CHARACTERS = 4_500;
+
 function refuse(problems: readonly string[], visitors: string): void {
   if (problems.length === 0) return;
-  const more = problems.length - SHOWN_PROBLEMS;
+  let characters = 0;
+  const tooMany = problems.findIndex((problem, index) => {
+    characters += problem.length + 3;
+    return index >= SHOWN_PROBLEMS || characters > SHOWN_CHARACTERS;
+  });
+  // The first one is shown whatever its length.
+  const shown = tooMany < 0 ? problems : problems.slice(0, Math.max(1, tooMany));
+  const more = problems.length - shown.length;
   throw new Failure(
     'JobFailed',
     [
       'The site cannot be published as a release:',
-      ...problems.slice(0, SHOWN_PROBLEMS).map((problem) => `- ${problem}`),
+      ...shown.map((problem) => `- ${problem}`),
       ...(more > 0 ? [`- and ${more} more`] : []),
       visitors,
     ].join('\n'),
@@ -393,22 +481,36 @@ function continued(token: Token, { done, total }: Progress, visitors: string): C
   };
 }
 
-function succeeded({ manifest, put, pool, keep }: Plan, { note, visitors }: Live): Outcome {
+function succeeded(
+  { manifest, put, copy, pool, keep }: Plan,
+  { note, visitors }: Live,
+  findings: readonly string[],
+  unnoted?: string,
+): Outcome {
   const { id, files } = manifest;
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
-  const pooled = pool.length + keep.length > 0;
+  const keptInPool = keep.filter(({ path, key }) => path === key).length;
+  const pooled = pool.length + keptInPool > 0;
+  const unchanged = keep.length - keptInPool;
   return {
     kind: 'succeeded',
     summary: [
       `Release ${id} is uploaded: ${count(files.length, 'file')}, ${size(bytes)}`,
       ...(pooled
         ? [
-            `, of which ${count(pool.length, 'file')} new in the pool and ${keep.length} there already`,
+            `, of which ${count(pool.length, 'file')} new in the pool and ${keptInPool} there already`,
           ]
         : []),
       '.',
+      ...(unchanged + copy.length > 0
+        ? [
+            ` ${count(unchanged, 'file')} outside the pool had not changed and stayed where they were; ${copy.length} were copied.`,
+          ]
+        : []),
       ...(note ? [` ${note}`] : []),
+      ...(unnoted ? [` ${unnoted}`] : []),
       ` ${visitors}`,
+      ...(findings.length > 0 ? [` ${found(findings)}`] : []),
     ].join(''),
     externalExecutionId: id,
     outputVariables: {
@@ -416,16 +518,22 @@ function succeeded({ manifest, put, pool, keep }: Plan, { note, visitors }: Live
       files: String(files.length),
       bytes: String(bytes),
       releaseFiles: String(put.length),
+      copiedFiles: String(copy.length),
+      keptFiles: String(unchanged),
       newPoolFiles: String(pool.length),
-      keptPoolFiles: String(keep.length),
+      keptPoolFiles: String(keptInPool),
     },
   };
 }
 
-const count = (number: number, noun: string): string =>
-  `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+const SHOWN_FINDINGS = 3;
 
-function size(bytes: number): string {
-  const power = bytes === 0 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${['B', 'kB', 'MB', 'GB'][power]}`;
+/** The first few. All of them are in the log and the ledger. */
+function found(findings: readonly string[]): string {
+  const more = findings.length - SHOWN_FINDINGS;
+  return [
+    `Found without stopping it: ${findings.slice(0, SHOWN_FINDINGS).join('; ')}`,
+    ...(more > 0 ? [`; and ${more} more in the log`] : []),
+    '.',
+  ].join('');
 }

@@ -27,6 +27,7 @@ export class Content extends Construct {
       autoDeleteObjects: deleted,
       lifecycleRules: [
         // A claim only matters while its job runs or may be delivered again: an hour and some minutes.
+        // What a person lets through a gate is not meant to stay open either.
         { id: 'job-claims', prefix: JOBS_PREFIX, expiration: Duration.days(1) },
       ],
     });

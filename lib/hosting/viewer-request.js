@@ -1,36 +1,31 @@
 /*
- * The router: leads each address into the live release, at the edge. The URI it returns is
- * the cache key, so when the one key `live` changes, the whole site has changed.
+ * Leads each address into the live release. The URI it returns is the cache key, so when the one
+ * key `live` changes, the whole site has changed.
  *
- *   /about/      ends in "/": + index.html                  /about/index.html
- *   /about       last part without a dot: + /index.html     /about/index.html
- *   /feed.xml    anything else, and all of /.well-known/    as it is
+ *   /about/, /about             /about/index.html
+ *   /feed.xml, /.well-known/x   as they are
  *
- * A folder with a dot in its name needs its slash: /v1.2/ is a folder, /v1.2 reads as a file.
- * Nothing is decoded or normalised: S3 takes keys literally, so `..` and `//` find no object.
- *
- * The runtime documents only a part of JavaScript; a test refuses the rest. The line put before
- * this file defines SETTINGS.
+ * S3 takes keys literally, so `..` and `//` find no object. The line before this has SETTINGS.
  */
 import cf from 'cloudfront';
+import crypto from 'crypto';
 
-// biome-ignore lint/correctness/noUnusedVariables: CloudFront calls it by this name
 async function handler(event) {
   const request = event.request;
   try {
     const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
-    request.uri = `/releases/${live.base}${fileFor(request.uri)}`;
+    const file = fileFor(request.uri);
+    request.uri = `/releases/${homeOf(file, live)}${file}`;
     return request;
   } catch (error) {
-    // `get` rejects alike for a missing key and a failing store. Asking costs a second read, so
-    // only here; and whatever fails, visitors never see CloudFront's own error page.
+    // `get` rejects alike for a missing key and a failing store.
     let published = true;
     try {
       published = await cf.kvs().exists('live');
     } catch (_) {
-      // Then the store is failing.
+      // The store is failing.
     }
     if (published) console.log(`No release to lead to: ${error}`);
     return published ? failing() : waiting();
@@ -42,6 +37,33 @@ function fileFor(uri) {
   const name = uri.slice(uri.lastIndexOf('/') + 1);
   if (name === '') return `${uri}index.html`;
   return name.includes('.') ? uri : `${uri}/index.html`;
+}
+
+// The newest layer with the file, or the base. lambda/upload/layers.ts writes what this reads.
+function homeOf(file, live) {
+  let path = file.slice(1);
+  try {
+    path = decodeURIComponent(path);
+  } catch (_) {
+    // No such file.
+  }
+  const hash = crypto.createHash('sha256').update(path.replace(/\+/g, ' ')).digest('hex');
+  const layers = (live.delta || '').split(' ');
+  for (let i = 1; i < layers.length; i += 2) {
+    const name = layers[i - 1];
+    if (holds(layers[i], hash)) return live.id.slice(0, live.id.length - name.length) + name;
+  }
+  return live.base;
+}
+
+// A Bloom filter: how many places to ask for, then six bits a character.
+function holds(set, hash) {
+  for (let i = set.charCodeAt(0) - 48; i > 0; i--) {
+    const place = parseInt(hash.slice(4 * i - 4, 4 * i), 16) % (6 * set.length - 6);
+    const bit = place % 6;
+    if (!(((set.charCodeAt(1 + (place - bit) / 6) - 48) >> bit) & 1)) return false;
+  }
+  return true;
 }
 
 function waiting() {
@@ -62,7 +84,7 @@ function unavailable(seconds, title, text, steps) {
   return response;
 }
 
-// Brings its own headers: a response headers policy may not reach what a function answers.
+// A response headers policy may not reach it.
 function answer(status, type, body) {
   return {
     statusCode: status,

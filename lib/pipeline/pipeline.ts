@@ -3,6 +3,7 @@ import {
   Artifact,
   Pipeline as CodePipeline,
   ExecutionMode,
+  GlobalVariables,
   PipelineType,
 } from 'aws-cdk-lib/aws-codepipeline';
 import { LambdaInvokeAction } from 'aws-cdk-lib/aws-codepipeline-actions';
@@ -37,20 +38,22 @@ export class Pipeline extends Construct {
     this.source = createSource(this, { config, output: sourceCode });
     const build = new Build(this, 'Build', { config, input: sourceCode, output: builtSite });
 
+    // For the ledger. Never part of a release's id: a stage that is rolled back runs under another one.
+    const execution = GlobalVariables.executionId;
     const uploadAction = new LambdaInvokeAction({
       actionName: 'Upload',
       runOrder: 1,
       lambda: upload.job.function,
       inputs: [builtSite],
       // The commit's id only. A commit's message is text from outside, and would be pasted into this JSON.
-      userParameters: { revision: this.source.revision },
+      userParameters: { revision: this.source.revision, execution },
       variablesNamespace: 'Upload',
     });
     const promoteAction = new LambdaInvokeAction({
       actionName: 'Promote',
       runOrder: 2,
       lambda: promote.job.function,
-      userParameters: { releaseId: uploadAction.variable('releaseId') },
+      userParameters: { releaseId: uploadAction.variable('releaseId'), execution },
       variablesNamespace: 'Promote',
     });
     const invalidateAction = new LambdaInvokeAction({

@@ -10,7 +10,10 @@ export const RELEASES_PREFIX = 'releases/';
 /** What belongs to the hosting and not to any one release: the error page and the manifests. */
 export const SITE_PREFIX = '_site/';
 
-/** One small object a job, so that a job delivered twice is done once. Expires after a day. */
+/**
+ * One small object a job, so that a job delivered twice is done once, and one for each release that
+ * a person lets through a gate. Expires after a day.
+ */
 export const JOBS_PREFIX = `${SITE_PREFIX}jobs/`;
 
 /**
@@ -28,6 +31,8 @@ export const RELEASE_PROBE_PATH = '.well-known/release';
 /** Keys of the key-value store. */
 export const LIVE_KEY = 'live';
 export const PREVIOUS_KEY = 'previous';
+/** Holds a `Freeze` while publishing is frozen; missing otherwise. */
+export const FROZEN_KEY = 'frozen';
 
 /** Stored with every object. True for ever, since the bytes under a key never change. */
 export const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
@@ -42,9 +47,12 @@ export const RELEASE_ID = /^\d{8}T\d{6}Z-[0-9A-Za-z]{1,7}$/;
 export interface Pointer {
   /** The release that is live. */
   readonly id: string;
-  /** The release whose copies serve every path that `delta` does not name. */
+  /** The release whose copies serve every path that no layer of `delta` holds. */
   readonly base: string;
-  /** The paths served from `id` instead. Empty: all of them are in `base`, which then is `id`. */
+  /**
+   * The layers over `base`, newest first, each the name of a release and the set of paths that it
+   * brought or removed: `name set name set …`. Empty: everything is in `base`.
+   */
   readonly delta: string;
 }
 
@@ -62,23 +70,104 @@ export interface ManifestFile {
   readonly type: string;
 }
 
+/** A path that is not in the release, although an object in one of its layers or its base has it. */
+export interface GonePath {
+  readonly path: string;
+  /** The release that removed it, and whose layer says so: looked up there, it is found missing. */
+  readonly since: string;
+}
+
 /** Written last: a release exists when its manifest exists. */
 export interface Manifest {
-  readonly version: 1;
+  readonly version: 2;
   readonly id: string;
   /** The source revision it was built from: a commit id, or an S3 version id. */
   readonly revision: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
-  /** Sorted by path. */
+  /** What `live` says while this release is live. */
+  readonly pointer: Pointer;
+  /** Sorted by path. Their keys say which other releases' files this one is made of. */
   readonly files: readonly ManifestFile[];
+  /** Sorted by path. With `files` and `pointer` it is all that planning the next release takes. */
+  readonly gone: readonly GonePath[];
 }
+
+/** Why no release goes live until somebody unfreezes. */
+export interface Freeze {
+  /** Who froze it: a user name, or the ARN of whoever called. */
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** What became of a release, in the order in which it happens. */
+export type ReleaseState = 'uploaded' | 'live' | 'replaced' | 'failed' | 'retired';
+
+/**
+ * One release's page in the ledger: what it is and what became of it. Only for people and for prune: a lost
+ * or damaged entry never keeps a release from being served or promoted.
+ */
+export interface LedgerEntry {
+  readonly version: 1;
+  readonly id: string;
+  readonly revision: string;
+  /** What started it: the pipeline execution's id, or who ran the operator's command. */
+  readonly execution?: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** HTML files. */
+  readonly pages: number;
+  /**
+   * How many files the upload put, copied, kept where they were, and added to the pool. Missing in a page that
+   * was lost and written anew: the manifest does not know.
+   */
+  readonly plan?: {
+    readonly put: number;
+    readonly copy: number;
+    readonly keep: number;
+    readonly pool: number;
+  };
+  /** What the gates had to say without stopping the release. */
+  readonly findings: readonly string[];
+  /** Oldest first; never shortened. */
+  readonly states: readonly {
+    readonly state: ReleaseState;
+    /** ISO 8601, UTC. */
+    readonly at: string;
+    readonly by: string;
+    readonly note?: string;
+  }[];
+  /** Set while a person wants it kept whatever its age. */
+  readonly pinned?: { readonly by: string; readonly at: string };
+}
+
+/** The ledger's pages stand together, so that one listing finds every release. */
+export const LEDGER_PREFIX = `${SITE_PREFIX}ledger/`;
+export const ledgerKey = (id: string): string => `${LEDGER_PREFIX}${id}.json`;
 
 export const releasePrefix = (id: string): string => `${RELEASES_PREFIX}${id}/`;
 export const manifestKey = (id: string): string => `${SITE_PREFIX}releases/${id}.json`;
 
 /** Claimed by one upload: `of` is the id of a job or of a release. */
 export const claimKey = (of: string): string => `${JOBS_PREFIX}${of}`;
+
+/** Written by a person to let one release through a gate; `permit` names what exactly is let through. */
+export const permitKey = (permit: string): string => `${JOBS_PREFIX}${permit}`;
+
+/** What a release must keep to, as in the configuration's `gates`. */
+export interface GateLimits {
+  readonly maxFiles: number;
+  /** Of one file, in units of 1,000,000 bytes. */
+  readonly maxFileMegabytes: number;
+  /** Of all files together, in units of 1,000,000 bytes. */
+  readonly maxTotalMegabytes: number;
+  /** The share of the live release's pages that may go at once, 0 to 1. */
+  readonly massLoss: number;
+  /** Whether broken links are looked for, and whether they stop the release. */
+  readonly links: 'report' | 'strict' | 'off';
+}
 
 /** `revision` may be any source's: what is not a letter or digit is left out of the id. */
 export function releaseId(now: Date, revision: string): string {

@@ -4,7 +4,13 @@ import { Construct } from 'constructs';
 import { acknowledgeWildcards } from '../acknowledge.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Hosting } from '../hosting/hosting.ts';
-import { JOBS_PREFIX, RELEASES_PREFIX, SITE_PREFIX } from './contract.ts';
+import {
+  type GateLimits,
+  JOBS_PREFIX,
+  LEDGER_PREFIX,
+  RELEASES_PREFIX,
+  SITE_PREFIX,
+} from './contract.ts';
 import { JobFunction } from './job-function.ts';
 
 export interface UploadProps {
@@ -33,20 +39,24 @@ export class Upload extends Construct {
         CONTENT_BUCKET: bucket.bucketName,
         KEY_VALUE_STORE_ARN: keyValueStoreArn,
         IMMUTABLE_PATTERNS: JSON.stringify(config.immutable),
+        REBASE_SHARE: String(config.rebaseShare),
+        GATES: JSON.stringify(config.gates satisfies GateLimits),
       },
     });
 
     const pool = config.immutable.map((pattern) => bucket.arnForObjects(pattern));
     const releases = bucket.arnForObjects(`${RELEASES_PREFIX}*`);
     const manifests = bucket.arnForObjects(`${SITE_PREFIX}releases/*`);
+    const ledger = bucket.arnForObjects(`${LEDGER_PREFIX}*`);
     const claims = bucket.arnForObjects(`${JOBS_PREFIX}*`);
     for (const statement of [
       // Put, never delete. Nothing is overwritten either: every write is conditional on the key being new.
       new PolicyStatement({
         actions: ['s3:PutObject'],
-        resources: [releases, manifests, claims, ...pool],
+        resources: [releases, manifests, claims, ledger, ...pool],
       }),
-      // The live manifest, the claim of a job delivered twice, and the checksum of a file already there.
+      // The live manifest, the claim of a job delivered twice, what a person lets through a gate, and
+      // the checksum of a file already there.
       new PolicyStatement({
         actions: ['s3:GetObject'],
         resources: [releases, manifests, claims, ...pool],
@@ -62,7 +72,7 @@ export class Upload extends Construct {
     }
     acknowledgeWildcards(
       this.job,
-      [releases, manifests, claims, ...pool],
+      [releases, manifests, claims, ledger, ...pool],
       'Keys below one prefix: the names of files are not known beforehand.',
     );
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import vm from 'node:vm';
 import { type Program, parse } from 'acorn';
 import type { KeyValueReader } from './types.ts';
@@ -30,8 +31,9 @@ export interface EdgeFunction {
 /**
  * Runs a cloudfront-js-2.0 function as bare as CloudFront does: no process, require, timers or
  * network, no `eval`, none of the globals its runtime does not document, and nothing kept from one
- * request to the next. Fewer than the documented ones too: no `crypto`, `querystring` or `buffer`
- * module, no TextEncoder; a function that uses those fails here with their name.
+ * request to the next. Fewer than the documented ones too: of `crypto` only hashes of text in hex, base64
+ * or base64url, no `querystring` or `buffer` module, no TextEncoder; a function that uses those fails
+ * here with their name.
  *
  * Syntax outside the documented subset does run here; the test of the shipped file refuses it. It
  * keeps honest code honest and is no wall against hostile code, which node:vm cannot be.
@@ -62,6 +64,10 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
       const host: Host = {
         log: (line) => log(line),
         hasStore: keyValueStore !== undefined,
+        hash: (algorithm, text, encoding) =>
+          createHash(algorithm)
+            .update(text)
+            .digest(encoding as 'hex'),
         read(key, settle) {
           waiting += 1;
           const answer = (error: string | undefined, value?: string) => {
@@ -106,6 +112,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
 interface Host {
   log(line: string): void;
   readonly hasStore: boolean;
+  hash(algorithm: string, text: string, encoding: string): string;
   read(key: string, settle: (error?: string, value?: string) => void): void;
   succeed(json: string | undefined): void;
   fail(reason: string): void;
@@ -164,6 +171,27 @@ const PRELUDE = new vm.Script(`(host, define, event) => {
         return store;
       },
     },
+    crypto: {
+      createHash(algorithm) {
+        if (['md5', 'sha1', 'sha256'].indexOf(algorithm) < 0) {
+          throw new Error('crypto.createHash: got ' + algorithm + '; CloudFront knows md5, sha1 and sha256');
+        }
+        let text = '';
+        return {
+          update(data) {
+            if (typeof data !== 'string') throw new Error('hash.update: the local edge knows text');
+            text += data;
+            return this;
+          },
+          digest(encoding) {
+            if (['hex', 'base64', 'base64url'].indexOf(encoding) < 0) {
+              throw new Error('hash.digest: got ' + encoding + '; the local edge knows hex, base64 and base64url');
+            }
+            return host.hash(algorithm, text, encoding);
+          },
+        };
+      },
+    },
   };
 
   const failed = (error) => {
@@ -174,6 +202,8 @@ const PRELUDE = new vm.Script(`(host, define, event) => {
     host.succeed(JSON.stringify(await handler(JSON.parse(event))));
   })().catch(failed);
 }`);
+
+const MODULES = ['cloudfront', 'crypto'];
 
 /**
  * The module as a script that yields its handler, since node:vm runs modules only behind a flag.
@@ -188,13 +218,15 @@ function wrapped(code: string): string {
     const [binding, ...more] = node.specifiers;
     const text = code.slice(node.start, node.end);
     if (
-      node.source.value !== 'cloudfront' ||
+      !MODULES.includes(String(node.source.value)) ||
       binding?.type !== 'ImportDefaultSpecifier' ||
       more.length > 0
     ) {
-      throw new Error(`got ${text}; the local edge knows import cf from 'cloudfront'`);
+      throw new Error(
+        `got ${text}; the local edge knows import cf from 'cloudfront' and import crypto from 'crypto'`,
+      );
     }
-    bindings += `const ${binding.local.name} = modules.cloudfront; `;
+    bindings += `const ${binding.local.name} = modules.${node.source.value}; `;
     body = body.slice(0, node.start) + text.replace(/[^\n]/g, ' ') + body.slice(node.end);
   }
   return `(modules) => { 'use strict'; ${bindings}${body}\n; return handler; }`;

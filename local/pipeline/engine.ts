@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -128,6 +128,7 @@ export class LocalPipeline {
   readonly #records: Records;
   readonly #jobs: JobApi;
   readonly #locks: ReadonlyMap<string, StageLock>;
+  readonly #structure: string;
   readonly #stopping = new AbortController();
   readonly #running = new Map<string, Promise<ExecutionRecord>>();
 
@@ -143,6 +144,7 @@ export class LocalPipeline {
     this.#records = new Records(join(input.stateDir, 'executions'));
     this.#jobs = new JobApi(input.onUnknownOperation);
     const { stages, mode } = this.#definition;
+    this.#structure = structureOf(stages);
     this.#locks = new Map(stages.map(({ name }) => [name, new StageLock(mode)]));
   }
 
@@ -163,9 +165,11 @@ export class LocalPipeline {
     return this.#records.all();
   }
 
-  /** The commit of the last execution that succeeded. */
+  /** The commit of the last push that succeeded. Who rolls a stage back wants to stay there until the next. */
   lastPublishedCommit(): string | undefined {
-    return this.#records.all().findLast(({ status }) => status === 'Succeeded')?.commit;
+    return this.#records
+      .all()
+      .findLast(({ status, rollback }) => status === 'Succeeded' && rollback === undefined)?.commit;
   }
 
   /** @throws Error when the pipeline was stopped, or a pipeline variable has no value. */
@@ -182,6 +186,7 @@ export class LocalPipeline {
       startedAt: new Date().toISOString(),
       variables: this.#pipelineVariables(request.variables ?? {}),
       artifacts: {},
+      structure: this.#structure,
       stages: [],
     };
     return this.#run(record, this.#definition.stages);
@@ -212,6 +217,50 @@ export class LocalPipeline {
     record.status = 'InProgress';
     delete record.failure;
     return this.#run(record, this.#definition.stages.slice(index));
+  }
+
+  /**
+   * Runs a stage and what comes after it again as it was in an older execution: with that one's artifacts
+   * and variables, as an execution of its own with an id of its own (CodePipeline user guide, "Configuring
+   * stage rollback").
+   *
+   * @throws Error where CodePipeline refuses: the first stage, a stage that is busy, an execution that did
+   * not succeed in the stage, is a rollback itself, or ran in another version of the pipeline.
+   */
+  rollbackStage(stageName: string, targetExecutionId: string): ExecutionHandle {
+    this.#stopping.signal.throwIfAborted();
+    const { stages } = this.#definition;
+    const index = stages.findIndex(({ name }) => name === stageName);
+    const refused = (reason: string): Error =>
+      new Error(`${stageName}: cannot be rolled back to ${targetExecutionId}: ${reason}`);
+    if (index < 0) throw refused('the pipeline has no such stage');
+    if (index === 0) throw refused('a source stage cannot be rolled back');
+    const target = this.#records.get(targetExecutionId);
+    if (!target) throw refused('there is no such execution');
+    if (target.rollback) throw refused('that execution is a rollback itself');
+    if (target.stages.find(({ name }) => name === stageName)?.status !== 'Succeeded') {
+      throw refused('that execution did not succeed in the stage');
+    }
+    if (target.structure !== this.#structure) {
+      throw refused('the pipeline has changed since that execution');
+    }
+    if (this.#locks.get(stageName)?.holder !== undefined) throw refused('the stage is busy');
+    const { pipeline, commit, branch, variables } = target;
+    const record: ExecutionRecord = {
+      id: randomUUID(),
+      pipeline,
+      status: 'InProgress',
+      trigger: `rollback of ${stageName}`,
+      commit,
+      branch,
+      startedAt: new Date().toISOString(),
+      variables,
+      artifacts: { ...target.artifacts },
+      structure: this.#structure,
+      rollback: { stage: stageName, to: target.id },
+      stages: [],
+    };
+    return this.#run(record, stages.slice(index));
   }
 
   /**
@@ -270,7 +319,7 @@ export class LocalPipeline {
     record.durationMs = Date.now() - began;
     this.#records.save(record);
     const actions = record.stages.flatMap((stage) => stage.actions);
-    const { failure, supersededBy, durationMs } = record;
+    const { failure, supersededBy, rollback, durationMs } = record;
     this.#report({
       type: 'execution-finished',
       executionId,
@@ -280,6 +329,7 @@ export class LocalPipeline {
       variables: Object.assign({}, ...actions.map((action) => action.variables)),
       ...(failure && { failure }),
       ...(supersededBy !== undefined && { supersededBy }),
+      ...(rollback && { rolledBack: rollback.stage }),
       siteUntouched: !actions.some(({ provider }) => provider === 'Lambda'),
     });
     return record;
@@ -609,9 +659,20 @@ export class LocalPipeline {
       ['codepipeline', { PipelineExecutionId: record.id }],
       ['variables', record.variables],
     ]);
-    for (const stage of this.#definition.stages) {
+    // What a rollback does not run again has the variables that it had then.
+    const { stage: from, to } = record.rollback ?? {};
+    const { stages } = this.#definition;
+    const replayed = stages.slice(
+      0,
+      Math.max(
+        0,
+        stages.findIndex(({ name }) => name === from),
+      ),
+    );
+    const then = to === undefined ? undefined : this.#records.get(to);
+    for (const stage of stages) {
       for (const { name, namespace } of stage.groups.flat()) {
-        const done = record.stages
+        const done = (replayed.includes(stage) && then ? then : record).stages
           .find((entered) => entered.name === stage.name)
           ?.actions.find((entered) => entered.name === name && entered.status === 'Succeeded');
         if (namespace !== undefined && done) scope.set(namespace, done.variables);
@@ -689,6 +750,25 @@ export class LocalPipeline {
   #report(event: WithoutTime<PipelineEvent>): void {
     this.#input.report({ ...event, time: Date.now() } as PipelineEvent);
   }
+}
+
+/** The same as long as the pipeline is. CodePipeline counts its own versions. */
+function structureOf(stages: readonly StageDefinition[]): string {
+  const parts = stages.map(({ name, groups }) => [
+    name,
+    // Not the build project: that one may change without the pipeline.
+    groups.map((actions) =>
+      actions.map((action) => [
+        action.name,
+        action.provider,
+        action.namespace,
+        action.inputs,
+        action.outputs,
+        action.configuration,
+      ]),
+    ),
+  ]);
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

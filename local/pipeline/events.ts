@@ -73,6 +73,8 @@ export type PipelineEvent =
       readonly variables: Readonly<Record<string, string>>;
       readonly failure?: Failure;
       readonly supersededBy?: string;
+      /** The stage that was rolled back, if that is what this execution is. */
+      readonly rolledBack?: string;
       /**
        * No function ran, and nothing else reaches what visitors get: the live site cannot have
        * changed. False says nothing; the function's own message does.

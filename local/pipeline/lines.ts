@@ -50,8 +50,7 @@ function verdict(event: Finished): string {
   const untouched = event.siteUntouched ? '; the live site is unchanged' : '';
   switch (event.status) {
     case 'Succeeded':
-      // `releaseId` is what the stack's upload action calls its result.
-      return `published ${event.variables.releaseId ?? event.commit.slice(0, 7)} in ${duration(event.durationMs)}`;
+      return success(event);
     case 'Failed': {
       const { stage = 'the pipeline', action = '', error = '' } = event.failure ?? {};
       const place = action && action !== stage ? `${stage} · ${action}` : stage;
@@ -63,6 +62,15 @@ function verdict(event: Finished): string {
     case 'Stopped':
       return `STOPPED before the end: ${unfinished(event)}`;
   }
+}
+
+function success({ variables, commit, rolledBack, durationMs }: Finished): string {
+  // `promoted` is what the stack's promotion says, `releaseId` how its upload calls its result.
+  const { promoted, releaseId } = variables;
+  const time = `in ${duration(durationMs)}`;
+  if (promoted === 'no') return `KEPT ${releaseId} ${time}: it is not live, publishing is frozen`;
+  if (rolledBack === undefined) return `published ${releaseId ?? commit.slice(0, 7)} ${time}`;
+  return `rolled back ${rolledBack} ${time}${releaseId ? `: ${releaseId} is live` : ''}`;
 }
 
 /** Once a function has run, only its own words can tell what became of the release. */

@@ -47,6 +47,10 @@ export interface ExecutionRecord {
   durationMs?: number;
   readonly variables: Readonly<Record<string, string>>;
   readonly artifacts: Record<string, ArtifactRecord>;
+  /** Of the pipeline's stages and actions, as they were when the execution started. */
+  readonly structure: string;
+  /** Set if a stage was rolled back: which one, and to which execution. */
+  readonly rollback?: { readonly stage: string; readonly to: string };
   /** The stages that were entered, in order. */
   readonly stages: StageRecord[];
   failure?: Failure;

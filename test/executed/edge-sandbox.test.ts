@@ -115,6 +115,40 @@ describe('the key-value store', () => {
   });
 });
 
+describe('the crypto module', () => {
+  const hashed = (expression: string) =>
+    run(
+      `import crypto from 'crypto';\nfunction handler() { return { r: crypto.${expression} }; }`,
+    ) as Promise<{ r: string }>;
+
+  test.each([
+    ["createHash('md5').update('a').digest('hex')", '0cc175b9c0f1b6a831c399e269772661'],
+    ["createHash('sha1').update('é').digest('base64')", 'vxW+cXrBsIC08cRWaSgliR/1Bz0='],
+    [
+      "createHash('sha256').update('a').update('b').digest('base64url')",
+      '-44g_C5MPySMYMOb1lLzwTRymLuXe4tNWQO4UFViBgM',
+    ],
+  ])('%s', async (expression, value) => {
+    expect(await hashed(expression)).toEqual({ r: value });
+  });
+
+  test.each([
+    ["createHash('sha512')", 'CloudFront knows md5, sha1 and sha256'],
+    ["createHash('md5').update(1)", 'the local edge knows text'],
+    ["createHash('md5').update('a').digest()", 'the local edge knows hex, base64 and base64url'],
+    ['createHmac()', 'not a function'],
+  ])('%s is refused', async (expression, reason) => {
+    await expect(hashed(expression)).rejects.toThrow(reason);
+  });
+
+  test('hands out nothing that was made outside', async () => {
+    await expect(hashed("createHash.constructor('return process')()")).rejects.toThrow('EvalError');
+    await expect(
+      hashed("createHash('md5').update('a').digest('hex').constructor.constructor('return 1')()"),
+    ).rejects.toThrow('EvalError');
+  });
+});
+
 test('errors keep their line of the code', async () => {
   const lines: string[] = [];
   const code = `import cf from 'cloudfront';

@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
-import type { Manifest } from '../../lib/release/contract.ts';
+import { EVERY_RELEASE } from '../../bench/releases.ts';
+import { resolveConfig } from '../../lib/config.ts';
+import type { LedgerEntry, Manifest } from '../../lib/release/contract.ts';
 import {
   type Bundle,
   bundle,
@@ -16,6 +18,7 @@ import {
   NODES,
   runHandler,
   S3Fake,
+  SiteFake,
   serve,
 } from '../support/handlers.ts';
 import { aJobEvent, JOB_ID, OTHER_JOB_ID, SECRET } from '../support/job.ts';
@@ -47,14 +50,15 @@ afterAll(async () => {
 type Options = Partial<Parameters<typeof runHandler>[2]>;
 
 /** The services that both functions talk to, with an artifact in the bucket of the pipeline. */
-async function anAccount(site: Record<string, string | Buffer> = SITE) {
+async function anAccount(files: Record<string, string | Buffer> = SITE) {
   const codePipeline = new CodePipelineFake();
   const s3 = new S3Fake();
   const store = new KeyValueStoreFake();
-  const [pipelineApi, s3Api, storeApi] = await Promise.all(
-    [codePipeline.answer, s3.answer, store.answer].map(serve),
+  const site = new SiteFake(store);
+  const [pipelineApi, s3Api, storeApi, edge] = await Promise.all(
+    [codePipeline.answer, s3.answer, store.answer, site.answer].map(serve),
   );
-  endpoints.push(...([pipelineApi, s3Api, storeApi] as Endpoint[]));
+  endpoints.push(...([pipelineApi, s3Api, storeApi, edge] as Endpoint[]));
   const env = {
     AWS_ENDPOINT_URL_CODEPIPELINE: pipelineApi?.url as string,
     AWS_ENDPOINT_URL_S3: s3Api?.url as string,
@@ -62,13 +66,18 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     CONTENT_BUCKET: 'content',
     KEY_VALUE_STORE_ARN: 'arn:aws:cloudfront::123456789012:key-value-store/1-2-3',
     IMMUTABLE_PATTERNS: '["assets/*"]',
+    REBASE_SHARE: '1',
+    SITE_URL: edge?.url as string,
+    HEALTH_PATH: '/about/',
+    HEALTH_DEADLINE_SECONDS: '30',
+    GATES: JSON.stringify(resolveConfig({ name: 'site' }).gates),
   };
   const publish = async (files: Record<string, string | Buffer>) => {
     const file = join(await mkdtemp(join(folder, 'artifact-')), 'site.zip');
     await writeFile(file, await zipOf(files));
     s3.files.set('artifacts/site/x.zip', file);
   };
-  await publish(site);
+  await publish(files);
 
   const invoke = async (
     handler: string,
@@ -83,16 +92,23 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     invoke(
       'upload',
       aJobEvent({
-        userParameters: '{"revision":"abcdef0123456789"}',
+        userParameters: '{"revision":"abcdef0123456789","execution":"e-1"}',
         artifact: { bucket: 'artifacts', key: 'site/x.zip' },
         ...event,
       }),
       options,
     );
-  const promote = (releaseId: string, options?: Options) =>
-    invoke('promote', aJobEvent({ userParameters: JSON.stringify({ releaseId }) }), options);
+  const promote = (releaseId: string, options?: Options, continuationToken?: string) => {
+    const userParameters = JSON.stringify({ releaseId, execution: 'e-1' });
+    const token = continuationToken !== undefined && { continuationToken };
+    return invoke('promote', aJobEvent({ userParameters, ...token }), options);
+  };
+  const ledger = (id: string) =>
+    (s3.json(`content/_site/ledger/${id}.json`) as LedgerEntry).states.map(
+      ({ state, by }) => `${state} ${by}`,
+    );
   const manifest = (id: string) => s3.json(`content/_site/releases/${id}.json`) as Manifest;
-  return { codePipeline, s3, store, env, publish, upload, promote, manifest };
+  return { codePipeline, s3, store, site, env, publish, upload, promote, manifest, ledger };
 }
 
 const idIn = (report: unknown): string =>
@@ -105,7 +121,7 @@ const failed = (type: string, message: RegExp) => ({
 });
 
 test.concurrent.each(NODES)('an artifact becomes a release and goes live (%s)', async (node) => {
-  const { s3, store, upload, promote, manifest } = await anAccount();
+  const { s3, store, site, upload, promote, manifest, ledger } = await anAccount();
   const { code, report } = await upload({}, { node });
   expect(code).toBe(0);
   const id = idIn(report);
@@ -142,8 +158,10 @@ test.concurrent.each(NODES)('an artifact becomes a release and goes live (%s)', 
   const promoted = await promote(id, { node });
   expect(promoted.report).toMatchObject({
     operation: 'PutJobSuccessResult',
-    outputVariables: { releaseId: id, previousReleaseId: 'none' },
+    outputVariables: { releaseId: id, previousReleaseId: 'none', promoted: 'yes' },
   });
+  expect(site.calls).toEqual(['GET /.well-known/release', 'GET /about/']);
+  expect(ledger(id)).toEqual(['uploaded pipeline execution e-1', 'live pipeline execution e-1']);
   expect(Object.fromEntries(store.values)).toEqual({ live: textOf(id) });
   expect([...store.signatures]).toEqual(['AWS4-ECDSA-P256-SHA256']);
   const errorPage = s3.objects.get('content/_site/404.html');
@@ -162,11 +180,14 @@ test.concurrent('the credentials of the pipeline read the artifact and do nothin
   expect(s3.calls.filter(({ call }) => call.includes('artifacts/'))).toHaveLength(1);
 });
 
-test.concurrent('the manifest is written last, and nothing is deleted or overwritten', async () => {
+test.concurrent('the manifest is written last but for the ledger, and nothing is deleted or overwritten', async () => {
   const { s3, upload } = await anAccount();
   const { report } = await upload();
   const calls = s3.calls.map(({ call }) => call);
-  expect(calls.at(-1)).toBe(`PUT content/_site/releases/${idIn(report)}.json`);
+  expect(calls.slice(-2)).toEqual([
+    `PUT content/_site/releases/${idIn(report)}.json`,
+    `PUT content/_site/ledger/${idIn(report)}.json`,
+  ]);
   expect(calls.filter((call) => call.startsWith('DELETE'))).toEqual([]);
 });
 
@@ -188,9 +209,43 @@ test.concurrent('the second release of a site brings only what changed in the po
     outputVariables: { releaseId: second, previousReleaseId: first },
   });
   expect(Object.fromEntries(store.values)).toEqual({
-    live: textOf(second),
+    live: JSON.stringify({ id: second, base: first, delta: '' }),
     previous: textOf(first),
   });
+});
+
+test.concurrent('a release with a base of its own copies what has not changed, whatever its name', async () => {
+  const { s3, env, publish, upload, promote, manifest } = await anAccount();
+  const first = idIn((await upload()).report);
+  await promote(first);
+  await publish({ ...SITE, 'index.html': '<p>two</p>' });
+  s3.calls.length = 0;
+  const { report } = await upload({ id: OTHER_JOB_ID }, { env: { ...env, REBASE_SHARE: '0' } });
+  const second = idIn(report);
+  expect(report).toMatchObject({ outputVariables: { releaseFiles: '1', copiedFiles: '2' } });
+  const odd = s3.objects.get(`content/releases/${first}/a b/é+%.html`);
+  expect(s3.objects.get(`content/releases/${second}/a b/é+%.html`)).toEqual(odd);
+  const copies = s3.calls.map(({ call }) => call).filter((call) => call.startsWith('COPY'));
+  expect(copies.sort()).toEqual([
+    `COPY content/releases/${second}/404.html content/releases/${first}/404.html`,
+    `COPY content/releases/${second}/a b/é+%.html content/releases/${first}/a%20b/%C3%A9%2B%25.html`,
+  ]);
+  expect(manifest(second).pointer).toEqual({ id: second, base: second, delta: '' });
+});
+
+test.concurrent('the benchmark counts the requests that every release sends', async () => {
+  const { s3, upload, promote } = await anAccount();
+  await promote(idIn((await upload()).report));
+  s3.calls.length = 0;
+  await promote(idIn((await upload({ id: OTHER_JOB_ID })).report));
+  const counted: Record<string, number> = { PUT: 0, COPY: 0, GET: 0, LIST: 0, HEAD: 0 };
+  for (const { call } of s3.calls) {
+    // The artifact is no file of the site, and whatever publishes has to get it.
+    if (call.includes('artifacts/')) continue;
+    const kind = call.split(' ')[0] as string;
+    counted[kind] = (counted[kind] ?? 0) + 1;
+  }
+  expect(counted).toEqual(EVERY_RELEASE);
 });
 
 test.concurrent('a job that is delivered again is the same release', async () => {
@@ -257,6 +312,65 @@ test.concurrent('a release that needs several invocations goes on where it stopp
   expect(manifest(id).files).toHaveLength(61);
   expect(s3.calls.filter(({ call }) => call.startsWith('PUT content/releases/'))).toHaveLength(31);
   expect(codePipeline.reports).toHaveLength(2);
+});
+
+describe('the gates', () => {
+  const pages = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`${index}.html`, '<a href="/">home</a>']),
+    );
+
+  test.concurrent('a release that loses most pages is stopped, until somebody allows just that', async () => {
+    const { s3, store, publish, upload } = await anAccount({ ...SITE, ...pages(30) });
+    const first = idIn((await upload()).report);
+    store.values.set('live', textOf(first));
+    await publish(SITE);
+    s3.calls.length = 0;
+    const { report } = await upload({ id: OTHER_JOB_ID });
+    const { message } = (report as unknown as ReturnType<typeof failed>).failureDetails;
+    const command =
+      /^The site cannot be published as a release:\n- 30 of the 33 pages of release .+ with `aws s3api put-object --bucket content --key (_site\/jobs\/allow-loss-.+)` and retry the stage\. Gone: 0\.html, .+, 10 more\nVisitors still get release .+\.$/;
+    expect(message).toMatch(command);
+    const key = command.exec(message)?.[1] as string;
+    expect(s3.calls.map(({ call }) => call)).toContain(`GET content/${key}`);
+    expect(s3.calls.filter(({ call }) => /^PUT content\/(releases|assets)/.test(call))).toEqual([]);
+
+    s3.put(`content/${key}`, '');
+    expect((await upload({ id: JOB_ID.replace('1', '2') })).report).toMatchObject({
+      operation: 'PutJobSuccessResult',
+      executionDetails: { summary: expect.stringContaining(`allowed with ${key}`) },
+    });
+  });
+
+  const linking = { 'index.html': '<img src="img/gone.png"><a href="/about">', 'about.html': '' };
+  const told = [
+    'index.html refers to /about, which is not in the release; did you mean /about.html?',
+    'index.html refers to /img/gone.png, which is not in the release',
+  ];
+
+  test.concurrent('links that lead nowhere are in the summary and in the log', async () => {
+    const { upload } = await anAccount(linking);
+    const { report, lines } = await upload();
+    expect(report).toMatchObject({
+      operation: 'PutJobSuccessResult',
+      executionDetails: {
+        summary: expect.stringContaining(
+          ` Found without stopping it: 1 page without a byte: about.html; ${told.join('; ')}.`,
+        ),
+      },
+    });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', findings: expect.stringContaining(told[1] ?? '') }),
+    );
+  });
+
+  test.concurrent('strict, they stop the release', async () => {
+    const { env, s3, upload } = await anAccount(linking);
+    const strict = { ...JSON.parse(env.GATES), links: 'strict' };
+    const { report } = await upload({}, { env: { ...env, GATES: JSON.stringify(strict) } });
+    expect(report).toEqual(failed('JobFailed', /\n- 2 link targets lead nowhere, /));
+    expect([...s3.objects.keys()].filter((key) => !key.includes('_site/jobs/'))).toEqual([]);
+  });
 });
 
 describe('S3 is busy', () => {
@@ -387,6 +501,76 @@ describe('a promotion', () => {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'public, max-age=60',
     });
+  });
+
+  test.concurrent('that does not come up is taken back, by continuation', async () => {
+    const { store, site, s3, id, promote, ledger } = await aReleaseOf();
+    const before = Object.fromEntries(store.values);
+    site.status = 404;
+    const { report } = await promote(id, { remainingMs: 6_000 });
+    // What it left is enough to go on with.
+    expect(report).toMatchObject({
+      executionDetails: {
+        summary: `Release ${id} is live; waiting for the site to answer with it: /about/ answered 404.`,
+      },
+      continuationToken: expect.any(String),
+    });
+    const token = { ...JSON.parse(report?.continuationToken as string), deadline: Date.now() };
+    const last = await promote(id, {}, JSON.stringify(token));
+    expect(last.report).toMatchObject({
+      operation: 'PutJobFailureResult',
+      failureDetails: {
+        type: 'JobFailed',
+        message: expect.stringMatching(
+          /^30 seconds after release .+ went live the site does not answer as it should: \/about\/ answered 404\. It was taken back: visitors get release 20260101T000000Z-0000000 again, within seconds\./,
+        ),
+      },
+    });
+    expect(Object.fromEntries(store.values)).toEqual(before);
+    expect(s3.objects.has('content/_site/404.html')).toBe(false);
+    expect(ledger(id).map((entry) => entry.split(' ')[0])).toEqual(['uploaded', 'live', 'failed']);
+  });
+
+  test.concurrent('waits for an edge that knows of it later, and for one that does not answer', async () => {
+    const { site, id, promote } = await aReleaseOf();
+    const stale = { status: 200, body: '20260101T000000Z-0000000' };
+    site.faults = [stale, { status: 503, body: '' }, 'hang', 'drip'];
+    expect((await promote(id)).report).toMatchObject({ outputVariables: { promoted: 'yes' } });
+    expect(site.calls).toEqual([...Array(5).fill('GET /.well-known/release'), 'GET /about/']);
+  });
+
+  test.concurrent('while publishing is frozen keeps the release and says why', async () => {
+    const { store, site, id, promote } = await aReleaseOf();
+    const freeze = { by: 'ann', reason: 'an incident', at: '2026-11-23T06:00:00.000Z' };
+    store.values.set('frozen', JSON.stringify(freeze));
+    expect((await promote(id)).report).toMatchObject({
+      operation: 'PutJobSuccessResult',
+      executionDetails: {
+        summary: `Publishing is frozen since ${freeze.at} by ann: "an incident". Release ${id} is kept and not live. Visitors still get release 20260101T000000Z-0000000.`,
+      },
+      outputVariables: { promoted: 'no' },
+    });
+    expect([store.updates, site.calls]).toEqual([0, []]);
+  });
+
+  test.concurrent('whose page in the ledger meets another writer loses nothing of it', async () => {
+    const { s3, id, promote, ledger } = await aReleaseOf();
+    const key = `content/_site/ledger/${id}.json`;
+    let rivals = 2;
+    s3.fault = (call) => {
+      if (call !== `PUT ${key}` || rivals-- <= 0) return undefined;
+      const entry = s3.json(key) as LedgerEntry;
+      const state = { state: 'failed', at: `${rivals}`, by: 'a rival' } as const;
+      s3.put(key, JSON.stringify({ ...entry, states: [...entry.states, state] }));
+      return undefined;
+    };
+    await promote(id);
+    expect(ledger(id)).toEqual([
+      'uploaded pipeline execution e-1',
+      'failed a rival',
+      'failed a rival',
+      'live pipeline execution e-1',
+    ]);
   });
 
   test.concurrent('of a release that does not exist moves nothing', async () => {

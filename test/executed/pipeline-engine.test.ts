@@ -617,6 +617,137 @@ describe('a retried stage', () => {
   });
 });
 
+describe('a stage that is rolled back', () => {
+  /** Two stages of functions, of which the first names a release after what it gets. */
+  async function twoReleases(given: Parameters<typeof pipelineInput>[1] = {}) {
+    const log: string[] = [];
+    const artifacts = artifactStore(bench.folder);
+    const say = (name: string, job: Job) =>
+      log.push(`${name} ${job.data.actionConfiguration.configuration.UserParameters}`);
+    const started = await aRunningPipeline(
+      {
+        'Upload-function': async (job, client) => {
+          const { bucketName = '', objectKey = '' } =
+            job.data.inputArtifacts[0]?.location.s3Location ?? {};
+          await unzip(artifacts.at(bucketName, objectKey), join(bench.folder, 'seen'));
+          const releaseId = readFileSync(join(bench.folder, 'seen/a'), 'utf8');
+          say('upload', job);
+          return succeed(client, job, { outputVariables: { releaseId } });
+        },
+        'Purge-function': (job, client) => {
+          say('purge', job);
+          return succeed(client, job);
+        },
+      },
+      {
+        artifacts,
+        properties: {
+          ...aPipeline([invokeAction('Upload', '#{SourceVariables.CommitId}')]),
+          Stages: [
+            ...aPipeline([invokeAction('Upload', '#{SourceVariables.CommitId}')]).Stages,
+            {
+              Name: 'Purge',
+              Actions: [
+                invokeAction(
+                  'Purge',
+                  '#{UploadVariables.releaseId} #{codepipeline.PipelineExecutionId}',
+                ),
+              ],
+            },
+          ],
+        },
+        ...given,
+      },
+    );
+    const commits = [push({ 'public/a': 'one' }), push({ 'public/a': 'two' })] as const;
+    const first = await run(started.pipeline, commits[0]);
+    const second = await run(started.pipeline, commits[1]);
+    log.length = 0;
+    return { ...started, log, first, second, commits };
+  }
+
+  test('is a new execution with the artifacts and variables of the old one, from that stage on', async () => {
+    const { pipeline, log, first, commits } = await twoReleases();
+    const record = await pipeline.rollbackStage('Deploy', first.id).result;
+    expect(record).toMatchObject({
+      status: 'Succeeded',
+      commit: commits[0],
+      trigger: 'rollback of Deploy',
+      rollback: { stage: 'Deploy', to: first.id },
+    });
+    expect(record.id).not.toBe(first.id);
+    expect(actionsOf(record)).toEqual(['Upload Succeeded', 'Purge Succeeded']);
+    expect(log).toEqual([`upload ${commits[0]}`, `purge one ${record.id}`]);
+  });
+
+  test('may be the last one, with the variables of stages that do not run again', async () => {
+    const { pipeline, log, first } = await twoReleases();
+    const record = await pipeline.rollbackStage('Purge', first.id).result;
+    expect(actionsOf(record)).toEqual(['Purge Succeeded']);
+    expect(log).toEqual([`purge one ${record.id}`]);
+  });
+
+  test('may be the build, which builds the old source again and leaves the old artifact as it was', async () => {
+    const { pipeline, log, first, commits } = await twoReleases();
+    const before = { ...first.artifacts };
+    const record = await pipeline.rollbackStage('Build', first.id).result;
+    expect(log).toEqual([`upload ${commits[0]}`, `purge one ${record.id}`]);
+    expect(record.artifacts.SourceArtifact).toEqual(before.SourceArtifact);
+    expect(record.artifacts.BuildArtifact).not.toEqual(before.BuildArtifact);
+    expect(first.artifacts).toEqual(before);
+  });
+
+  test('is not published over by the next start: the newest push has had its turn', async () => {
+    const { pipeline, first, commits } = await twoReleases();
+    await pipeline.rollbackStage('Deploy', first.id).result;
+    expect(pipeline.lastPublishedCommit()).toBe(commits[1]);
+  });
+
+  test('is refused where CodePipeline refuses it', async () => {
+    let broken = false;
+    const { pipeline, first } = await twoReleases();
+    const rollback = await pipeline.rollbackStage('Deploy', first.id).result;
+    const { pipeline: failing } = await aRunningPipeline(
+      {
+        'Upload-function': async (job, client) => {
+          if (!broken) await succeed(client, job);
+        },
+      },
+      { properties: aPipeline(), stateDir: join(bench.folder, 'other') },
+    );
+    broken = true;
+    const failed = await run(failing, push({ 'public/a': 'three' }));
+    const refusals: [LocalPipeline, string, string, string][] = [
+      [pipeline, 'Source', first.id, 'a source stage cannot be rolled back'],
+      [pipeline, 'Deplyo', first.id, 'the pipeline has no such stage'],
+      [pipeline, 'Deploy', 'e-0', 'there is no such execution'],
+      [pipeline, 'Deploy', rollback.id, 'that execution is a rollback itself'],
+      [failing, 'Deploy', failed.id, 'that execution did not succeed in the stage'],
+    ];
+    for (const [of, stage, id, reason] of refusals) {
+      expect(() => of.rollbackStage(stage, id)).toThrow(
+        `${stage}: cannot be rolled back to ${id}: ${reason}`,
+      );
+    }
+    expect(failing.rollbackStage('Build', failed.id).id).toBeDefined();
+  });
+
+  test('is refused once the pipeline has changed, and while the stage is busy', async () => {
+    const { pipeline, first } = await twoReleases();
+    const { pipeline: changed } = await aRunningPipeline(
+      { 'Upload-function': good },
+      { properties: aPipeline([invokeAction('Upload', 'other')]) },
+    );
+    expect(() => changed.rollbackStage('Deploy', first.id)).toThrow(
+      'the pipeline has changed since that execution',
+    );
+    const running = pipeline.rollbackStage('Build', first.id);
+    await setImmediate();
+    expect(() => pipeline.rollbackStage('Build', first.id)).toThrow('the stage is busy');
+    await running.result;
+  });
+});
+
 test('a commit that is not in the repository fails the source action', async () => {
   const { pipeline } = await aRunningPipeline();
   const record = await run(pipeline, 'f'.repeat(40));

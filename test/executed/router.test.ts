@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { deltaOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
 const FILE = readFileSync(new URL('../../lib/hosting/viewer-request.js', import.meta.url), 'utf8');
@@ -150,6 +151,42 @@ for (const [engine, present, start] of engines) {
       const live = JSON.stringify({ id: 'newer', base: 'older', delta: '' });
       expect((await route('/about', { live })).uri).toBe('/releases/older/about/index.html');
       expect((await route('/.well-known/release', { live })).body).toBe('newer');
+    });
+
+    describe('a pointer with layers', () => {
+      const NEWER = '20261123T061500Z-1111111';
+      const OLDER = '20261120T061500Z-2222222';
+      const BASE = '20251101T000000Z-3333333';
+      const layer = (id: string, ...paths: string[]) => ({
+        id,
+        set: setOf(paths.map(placesOf), 40),
+      });
+      const layers = [
+        layer(NEWER, 'about/index.html', 'café/index.html', 'a+b.html', '.well-known/x'),
+        layer(OLDER, 'about/index.html', 'news/index.html', '100%/index.html'),
+      ];
+      const live = JSON.stringify({ id: NEWER, base: BASE, delta: deltaOf(NEWER, layers) });
+
+      test.each([
+        ['/about', NEWER, '/about/index.html'],
+        ['/about/', NEWER, '/about/index.html'],
+        ['/caf%C3%A9', NEWER, '/caf%C3%A9/index.html'],
+        ['/caf%c3%a9/', NEWER, '/caf%c3%a9/index.html'],
+        ['/a%2Bb.html', NEWER, '/a%2Bb.html'],
+        ['/a+b.html', NEWER, '/a+b.html'],
+        ['/.well-known/x', NEWER, '/.well-known/x'],
+        ['/news/', OLDER, '/news/index.html'],
+        ['/100%25', OLDER, '/100%25/index.html'],
+        ['/100%', OLDER, '/100%/index.html'],
+        ['/', BASE, '/index.html'],
+        ['/none', BASE, '/none/index.html'],
+      ])('leads %s to %s', async (address, id, file) => {
+        expect((await route(address, { live })).uri).toBe(`/releases/${id}${file}`);
+      });
+
+      test('is itself told by the probe', async () => {
+        expect((await route('/.well-known/release', { live })).body).toBe(NEWER);
+      });
     });
 
     test.each(['/', '/.well-known/release'])(

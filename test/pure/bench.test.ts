@@ -73,7 +73,7 @@ test.each([
 describe('the command line', () => {
   test('without options everything is measured as often as each part wants', () => {
     expect(readOptions([])).toEqual({
-      parts: ['bundles', 'router', 'push'],
+      parts: ['bundles', 'router', 'push', 'releases'],
       runs: undefined,
       python: undefined,
       page: 'site/src/pages/index.html',
@@ -92,7 +92,7 @@ describe('the command line', () => {
   test('all mistakes are told together', () => {
     expect(() => readOptions(['--only', 'edge', '--runs', '0'])).toThrow(
       new Error(
-        '--only: got edge; use bundles, router, push\n--runs: got 0; use a whole number from 1 to 9999',
+        '--only: got edge; use bundles, router, push, releases\n--runs: got 0; use a whole number from 1 to 9999',
       ),
     );
   });

@@ -28,8 +28,24 @@ test('a name is enough: every other option has a default', () => {
     source: { kind: 'codecommit', branch: 'main' },
     build: { kind: 'folder', directory: '.' },
     immutable: [],
+    rebaseShare: 1,
     contentOnDestroy: 'retain',
     contentSecurityPolicy: DEFAULT_CONTENT_SECURITY_POLICY,
+    gates: {
+      maxFiles: 100_000,
+      maxFileMegabytes: 1_000,
+      maxTotalMegabytes: 10_000,
+      massLoss: 0.5,
+      links: 'report',
+    },
+    health: { path: '/', deadlineSeconds: 120 },
+  });
+});
+
+test('a gate that is set leaves the others at their defaults', () => {
+  expect(resolveConfig({ name: 'shop', gates: { links: 'strict' } }).gates).toEqual({
+    ...resolveConfig({ name: 'shop' }).gates,
+    links: 'strict',
   });
 });
 
@@ -83,7 +99,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, immutable, contentOnDestroy, contentSecurityPolicy',
+    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, contentSecurityPolicy, gates, health',
   ]);
 });
 
@@ -138,6 +154,18 @@ describe('a value that would fail only in AWS is refused here', () => {
       { build: { kind: 'buildspec', file: 'build.json' } },
       'build.file: got "build.json";',
     ],
+    [
+      'a health path with a host',
+      { health: { path: 'https://example.com/' } },
+      `health.path: got "https://example.com/"; use an address of the site without its host, such as '/' or '/about/'`,
+    ],
+    ['a health path that names a host', { health: { path: '//h/' } }, 'health.path: got "//h/";'],
+    ['a health path with a fragment', { health: { path: '/#a' } }, 'health.path: got "/#a";'],
+    [
+      'a release that is given up before edges know of it',
+      { health: { deadlineSeconds: 10 } },
+      'health.deadlineSeconds: got 10; use a whole number of seconds from 30 to 3600',
+    ],
     ['a pattern over everything', { immutable: ['*'] }, 'immutable.0: got "*";'],
     [
       'a pattern with a leading slash',
@@ -163,6 +191,33 @@ describe('a value that would fail only in AWS is refused here', () => {
       'a policy on two lines',
       { contentSecurityPolicy: 'a\nb' },
       'contentSecurityPolicy: got "a\\nb";',
+    ],
+    ['half a file', { gates: { maxFiles: 0.5 } }, 'gates.maxFiles: got 0.5; use a whole number'],
+    ['no files', { gates: { maxFiles: 0 } }, 'gates.maxFiles: got 0; use a whole number of at'],
+    [
+      'a file that S3 does not take in one request',
+      { gates: { maxFileMegabytes: 5_369 } },
+      'gates.maxFileMegabytes: got 5369; use a whole number from 1 to 5368',
+    ],
+    [
+      'sizes as text',
+      { gates: { maxTotalMegabytes: '10 GB' } },
+      'gates.maxTotalMegabytes: got "10 GB"; use a whole number of at least 1',
+    ],
+    [
+      'a share in percent',
+      { gates: { massLoss: 50 } },
+      'gates.massLoss: got 50; use a share from 0 (no page may go) to 1 (all may)',
+    ],
+    [
+      'a switch for links',
+      { gates: { links: true } },
+      `gates.links: got true; use 'report', 'strict' or 'off'`,
+    ],
+    [
+      'a gate that does not exist',
+      { gates: { maxSize: 1 } },
+      'gates.maxSize: no such option; use one of maxFiles, maxFileMegabytes, maxTotalMegabytes, massLoss, links',
     ],
   ])('%s', (_, over, complaint) => {
     const value = {

@@ -104,6 +104,38 @@ test.each<[string, PipelineEvent, string[]]>([
     ['FAILED in Deploy · Promote: JobFailed: Visitors get release A'],
   ],
   [
+    'that a release is kept while publishing is frozen',
+    {
+      ...finished,
+      status: 'Succeeded',
+      durationMs: 8_200,
+      variables: { releaseId: 'r-1', promoted: 'no' },
+    },
+    ['KEPT r-1 in 8.2 s: it is not live, publishing is frozen'],
+  ],
+  [
+    'what a rollback has made live',
+    {
+      ...finished,
+      status: 'Succeeded',
+      durationMs: 8_200,
+      rolledBack: 'Deploy',
+      variables: { releaseId: 'r-1', promoted: 'yes' },
+    },
+    ['rolled back Deploy in 8.2 s: r-1 is live'],
+  ],
+  [
+    'that a rollback has made nothing live',
+    {
+      ...finished,
+      status: 'Succeeded',
+      durationMs: 8_200,
+      rolledBack: 'Invalidate',
+      variables: {},
+    },
+    ['rolled back Invalidate in 8.2 s'],
+  ],
+  [
     'that a newer push took over',
     { ...finished, status: 'Superseded', supersededBy: 'e-2' },
     ['SUPERSEDED by a newer push: 1a2b3c4 was not published; the live site is unchanged'],

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type FlipTime, flip, pointerText, readPointer } from '../../lambda/shared/pointer.ts';
-import type { Pointer } from '../../lib/release/contract.ts';
+import { freeze, freezeText } from '../../lambda/shared/freeze.ts';
+import { flip, pointerText, readPointer, takeBack } from '../../lambda/shared/pointer.ts';
+import type { StoreTime } from '../../lambda/shared/store.ts';
+import type { Freeze, Pointer } from '../../lib/release/contract.ts';
 import { aClock, anAwsError } from '../support/job.ts';
 import { A, B, C, PointerStoreFake, pointerTo, textOf } from '../support/pointer-store.ts';
 
-const time = (clock = aClock()): FlipTime => ({
+const time = (clock = aClock()): StoreTime => ({
   clock,
   endAt: clock.now() + 60_000,
   signal: new AbortController().signal,
@@ -13,13 +15,18 @@ const time = (clock = aClock()): FlipTime => ({
 
 test('the first release goes live without one before it', async () => {
   const store = new PointerStoreFake();
-  expect(await flip(pointerTo(A), store, time())).toEqual({ changed: true, previousId: undefined });
+  expect(await flip(pointerTo(A), store, time())).toEqual({
+    kind: 'flipped',
+    changed: true,
+    previousId: undefined,
+    older: undefined,
+  });
   expect(store.contents()).toEqual({ live: textOf(A) });
 });
 
 test('a release goes live and the one before it is remembered, in one write', async () => {
   const store = new PointerStoreFake({ live: textOf(A), previous: 'older' });
-  expect(await flip(pointerTo(B), store, time())).toEqual({ changed: true, previousId: A });
+  expect(await flip(pointerTo(B), store, time())).toMatchObject({ changed: true, previousId: A });
   expect(store.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
   expect(store.writes).toBe(1);
 });
@@ -27,7 +34,7 @@ test('a release goes live and the one before it is remembered, in one write', as
 test('a release that is live already is not written again, and tells the same story', async () => {
   const store = new PointerStoreFake({ live: textOf(A) });
   await flip(pointerTo(B), store, time());
-  expect(await flip(pointerTo(B), store, time())).toEqual({ changed: false, previousId: A });
+  expect(await flip(pointerTo(B), store, time())).toMatchObject({ changed: false, previousId: A });
   expect(store.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
   expect(store.writes).toBe(1);
 });
@@ -37,13 +44,18 @@ test('the live release found in another way keeps the one before it', async () =
     live: pointerText({ id: B, base: A, delta: 'xyz' }),
     previous: textOf(A),
   });
-  expect(await flip(pointerTo(B), store, time())).toEqual({ changed: true, previousId: A });
+  expect(await flip(pointerTo(B), store, time())).toMatchObject({ changed: true, previousId: A });
   expect(store.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
 });
 
 test('a pointer that somebody damaged is replaced and kept for the operator to see', async () => {
   const store = new PointerStoreFake({ live: 'damaged' });
-  expect(await flip(pointerTo(B), store, time())).toEqual({ changed: true, previousId: undefined });
+  expect(await flip(pointerTo(B), store, time())).toEqual({
+    kind: 'flipped',
+    changed: true,
+    previousId: undefined,
+    older: undefined,
+  });
   expect(store.contents()).toEqual({ live: textOf(B), previous: 'damaged' });
 });
 
@@ -59,7 +71,7 @@ describe('somebody writes in between', () => {
     store.beforePut = () => {
       if (rivals-- > 0) store.write({ live: textOf(C), other: `${rivals}` });
     };
-    expect(await flip(pointerTo(B), store, time())).toEqual({ changed: true, previousId: C });
+    expect(await flip(pointerTo(B), store, time())).toMatchObject({ changed: true, previousId: C });
     expect(store.contents()).toMatchObject({ live: textOf(B), previous: textOf(C) });
   });
 
@@ -68,7 +80,10 @@ describe('somebody writes in between', () => {
     store.beforePut = () => {
       if (store.writes === 0) store.write({ live: textOf(B), previous: textOf(A) });
     };
-    expect(await flip(pointerTo(B), store, time())).toEqual({ changed: false, previousId: A });
+    expect(await flip(pointerTo(B), store, time())).toMatchObject({
+      changed: false,
+      previousId: A,
+    });
   });
 
   test('without end: it gives up at its own end with the last error', async () => {
@@ -84,14 +99,19 @@ describe('somebody writes in between', () => {
 });
 
 test('an answer that got lost after the write is found out by reading', async () => {
-  const store = new PointerStoreFake({ live: textOf(A) });
+  const store = new PointerStoreFake({ live: textOf(A), previous: 'older' });
   let lost = false;
   store.afterPut = () => {
     if (lost) return;
     lost = true;
     throw anAwsError('TimeoutError');
   };
-  expect(await flip(pointerTo(B), store, time())).toEqual({ changed: false, previousId: A });
+  // Ours, as far as anybody can tell: so it may be taken back.
+  expect(await flip(pointerTo(B), store, time())).toMatchObject({
+    changed: true,
+    previousId: A,
+    older: 'older',
+  });
   expect(store.writes).toBe(1);
 });
 
@@ -115,6 +135,160 @@ test('a pointer larger than the store takes is refused before anything is read',
     `pointer of ${B}: 1078 bytes; the key-value store takes 1024 for a value`,
   );
   expect(store.reads).toBe(0);
+});
+
+const FREEZE: Freeze = { by: 'ann', reason: 'an incident', at: '2026-11-23T06:00:00.000Z' };
+const FROZEN = freezeText(FREEZE);
+
+describe('while publishing is frozen', () => {
+  test('no release goes live, and who asks is told by whom, why, and what stays live', async () => {
+    const store = new PointerStoreFake({ live: textOf(A), frozen: FROZEN });
+    expect(await flip(pointerTo(B), store, time())).toEqual({
+      kind: 'frozen',
+      freeze: FREEZE,
+      liveId: A,
+    });
+    expect(store.contents()).toEqual({ live: textOf(A), frozen: FROZEN });
+    expect(store.writes).toBe(0);
+  });
+
+  test('a freeze that comes between the reading and the writing of a flip is found', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    store.beforePut = () => {
+      if (!store.contents().frozen) store.write({ frozen: FROZEN });
+    };
+    expect(await flip(pointerTo(B), store, time())).toMatchObject({ kind: 'frozen' });
+    expect(store.contents().live).toBe(textOf(A));
+  });
+
+  test('the release that is live already is no promotion', async () => {
+    const store = new PointerStoreFake({ live: textOf(A), frozen: FROZEN });
+    expect(await flip(pointerTo(A), store, time())).toMatchObject({
+      kind: 'flipped',
+      changed: false,
+    });
+  });
+
+  test('a person may go back even so, and freezes in the same write', async () => {
+    const store = new PointerStoreFake({ live: textOf(B), frozen: 'by hand' });
+    await flip(pointerTo(A), store, time(), { evenFrozen: true, freeze: FREEZE });
+    expect(store.contents()).toEqual({ live: textOf(A), previous: textOf(B), frozen: FROZEN });
+    expect(store.writes).toBe(1);
+  });
+
+  test('a freeze asked for with a release that is live already is written', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    await flip(pointerTo(A), store, time(), { freeze: FREEZE });
+    expect(store.contents()).toEqual({ live: textOf(A), frozen: FROZEN });
+  });
+});
+
+describe('the last check before a flip', () => {
+  test('stops it', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    const check = () => Promise.reject(new Error('retired'));
+    await expect(flip(pointerTo(B), store, time(), { check })).rejects.toThrow('retired');
+    expect(store.contents()).toEqual({ live: textOf(A) });
+  });
+
+  test('is asked again whenever the store has changed since, whatever was written', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    let retired = false;
+    store.beforePut = () => {
+      if (retired) return;
+      // What prune does: first it says so in the ledger, then it writes to the store.
+      retired = true;
+      store.write({ anything: 'x' });
+    };
+    const check = async () => {
+      if (retired) throw new Error('retired');
+    };
+    await expect(flip(pointerTo(B), store, time(), { check })).rejects.toThrow('retired');
+    expect(store.contents().live).toBe(textOf(A));
+  });
+});
+
+describe('a flip is taken back', () => {
+  test('to exactly the state before it', async () => {
+    const store = new PointerStoreFake({ live: textOf(A), previous: textOf(C) });
+    const { older } = (await flip(pointerTo(B), store, time())) as { older: string | undefined };
+    expect(await takeBack(B, older, store, time())).toEqual({ kind: 'back', to: A });
+    expect(store.contents()).toEqual({ live: textOf(A), previous: textOf(C) });
+  });
+
+  test('without a trace of a previous that was not there', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    await flip(pointerTo(B), store, time());
+    await takeBack(B, undefined, store, time());
+    expect(store.contents()).toEqual({ live: textOf(A) });
+  });
+
+  test('only if the release is still live: what somebody else did since stays', async () => {
+    const store = new PointerStoreFake({ live: textOf(C), previous: textOf(B) });
+    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'overtaken', liveId: C });
+    expect(store.writes).toBe(0);
+  });
+
+  test('or not, when somebody is faster by a moment', async () => {
+    const store = new PointerStoreFake({ live: textOf(B), previous: textOf(A) });
+    store.beforePut = () => store.write({ live: textOf(C), previous: textOf(B) });
+    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'overtaken', liveId: C });
+    expect(store.contents()).toEqual({ live: textOf(C), previous: textOf(B) });
+  });
+
+  test.each([
+    ['there is none', {}],
+    ['it is damaged', { previous: 'damaged' }],
+    ['it is the same', { previous: textOf(B) }],
+  ])('never to a release before it if %s', async (_, values) => {
+    const store = new PointerStoreFake({ live: textOf(B), ...values });
+    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'nowhere' });
+    expect(store.contents()).toEqual({ live: textOf(B), ...values });
+  });
+
+  test('once, though the answer got lost', async () => {
+    const store = new PointerStoreFake({ live: textOf(B), previous: textOf(A) });
+    store.afterPut = () => {
+      if (store.writes === 1) throw anAwsError('TimeoutError');
+    };
+    expect(await takeBack(B, textOf(C), store, time())).toEqual({ kind: 'back', to: A });
+    expect(store.contents()).toEqual({ live: textOf(A), previous: textOf(C) });
+    expect(store.writes).toBe(1);
+  });
+});
+
+test('whatever order a promotion, its taking back, a freeze and another promotion run in, a frozen site stays as it was frozen', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), async (scheduler) => {
+      const store = new PointerStoreFake({ live: textOf(A) });
+      store.schedule = (label) => scheduler.schedule(Promise.resolve(), label);
+      const history = [store.contents()];
+      store.afterPut = () => void history.push(store.contents());
+      const bad = async () => {
+        const flipped = await flip(pointerTo(B), store, time());
+        if (flipped.kind === 'frozen') return flipped;
+        return takeBack(B, flipped.older, store, time());
+      };
+      const results = Promise.all([
+        bad(),
+        flip(pointerTo(C), store, time()),
+        freeze(FREEZE, store, time()),
+      ]);
+      await scheduler.waitFor(results);
+      const [first, second] = await results;
+      expect(store.contents().frozen).toBe(FROZEN);
+      history.forEach((after, index) => {
+        const before = history[index - 1];
+        if (before?.frozen === undefined || before.live === after.live) return;
+        expect([before.live, after.live]).toEqual([textOf(B), before.previous]);
+      });
+      const wasLive = (id: string) => history.some(({ live }) => live === textOf(id));
+      expect(wasLive(B)).toBe(first.kind !== 'frozen');
+      expect(wasLive(C)).toBe(second.kind !== 'frozen');
+      // A release that was taken back is not what is left.
+      expect(store.contents().live === textOf(B)).toBe(false);
+    }),
+  );
 });
 
 test('whatever order any number of promotions run in, live and previous are always two of them in that order', async () => {

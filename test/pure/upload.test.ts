@@ -7,8 +7,18 @@ import { describe, expect, test } from 'vitest';
 import type { Continued, Job, Succeeded } from '../../lambda/shared/job.ts';
 import { readManifest } from '../../lambda/shared/manifest.ts';
 import { type UploadPorts, upload } from '../../lambda/upload/upload.ts';
-import { RELEASE_ID } from '../../lib/release/contract.ts';
-import { aClock, aJob, anAwsError, anInvocation, JOB_ID, OTHER_JOB_ID } from '../support/job.ts';
+import { resolveConfig } from '../../lib/config.ts';
+import { type GateLimits, RELEASE_ID } from '../../lib/release/contract.ts';
+import {
+  aClock,
+  aJob,
+  anAwsError,
+  anInvocation,
+  JOB_ID,
+  type LoggedLine,
+  OTHER_JOB_ID,
+} from '../support/job.ts';
+import { LedgerFake } from '../support/ledger-store.ts';
 import { textOf } from '../support/pointer-store.ts';
 import { zipOf } from '../support/zip.ts';
 
@@ -38,14 +48,21 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     pointers,
     calls,
     artifact: await zipOf(site),
+    ledger: new LedgerFake(),
     before: async (_call: string): Promise<void> => {},
     clock: aClock(),
+    rebaseShare: 1,
+    gates: resolveConfig({ name: 'site' }).gates as GateLimits,
     put: (key: string, content: string, type?: string) => {
       const bytes = Buffer.from(content);
       objects.set(key, { sha256: sha256(bytes), bytes, ...(type && { type }) });
     },
-    run: (changes: Partial<Job> = {}, invocation: Parameters<typeof anInvocation>[1] = {}) =>
-      upload(
+    /** What the last run logged. */
+    lines: [] as readonly LoggedLine[],
+    run: (changes: Partial<Job> = {}, options: Parameters<typeof anInvocation>[1] = {}) => {
+      const invocation = anInvocation(account.clock, options);
+      account.lines = invocation.lines;
+      return upload(
         aJob({
           userParameters: '{"revision":"abcdef0123456789"}',
           inputArtifacts: [{ name: 'Site', bucket: 'artifacts', key: 'site.zip' }],
@@ -54,8 +71,9 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
         }),
         ports,
         account.clock,
-        anInvocation(account.clock, invocation),
-      ),
+        invocation,
+      );
+    },
     /** What the release's manifest says, if it exists. */
     manifest: (id = ID) => {
       const object = objects.get(`_site/releases/${id}.json`);
@@ -73,6 +91,19 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
   };
   const ports: UploadPorts = {
     immutable: ['assets/*'],
+    get rebaseShare() {
+      return account.rebaseShare;
+    },
+    get gates() {
+      return account.gates;
+    },
+    permits: {
+      async isGiven(key) {
+        await call(`permit ${key}`);
+        return objects.has(key);
+      },
+      command: (key) => `allow ${key}`,
+    },
     async download({ bucket, key }, _credentials, toFile) {
       await call(`download ${bucket}/${key}`);
       await writeFile(toFile, account.artifact);
@@ -81,6 +112,7 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
       await call(`pointer ${key}`);
       return pointers.get(key);
     },
+    ledger: account.ledger,
     async manifest(id) {
       await call(`manifest ${id}`);
       return account.manifest(id);
@@ -94,6 +126,15 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
       await call(`list ${prefix}`);
       const found = [...objects].filter(([key]) => key.startsWith(prefix));
       return new Map(found.map(([key, { bytes }]) => [key, bytes.length]));
+    },
+    async copyNew({ key, sha256: hash }, from) {
+      await call(`copy ${from} ${key}`);
+      const there = objects.get(key);
+      if (there) return there.sha256 === hash ? 'same' : 'other';
+      const original = objects.get(from);
+      if (!original) return 'missing';
+      objects.set(key, original);
+      return 'written';
     },
     async putNew({ key, size, sha256: hash, type }, body) {
       await call(`put ${key}`);
@@ -124,6 +165,8 @@ test('a release is all files of the artifact, byte for byte, and its manifest la
       files: '4',
       bytes: String(1024 ** 2 + 1 + 10 + 12 + 3),
       releaseFiles: '3',
+      copiedFiles: '0',
+      keptFiles: '0',
       newPoolFiles: '1',
       keptPoolFiles: '0',
     },
@@ -137,20 +180,106 @@ test('a release is all files of the artifact, byte for byte, and its manifest la
   expect(account.objects.get('assets/app-1.js')?.type).toBe('text/javascript; charset=utf-8');
 });
 
-test('a second release brings only what is its own', async () => {
-  const account = await anAccount();
-  await account.run();
-  account.pointers.set('live', textOf(ID));
+/** The same job a minute later, with what was uploaded before live. */
+async function afterwards(
+  account: Awaited<ReturnType<typeof anAccount>>,
+  site: Record<string, string | Buffer>,
+) {
+  account.pointers.set('live', JSON.stringify(account.manifest()?.pointer));
+  account.artifact = await zipOf(site);
   account.calls.length = 0;
   account.clock.time += 60_000;
-  const outcome = await account.run({ id: OTHER_JOB_ID });
-  const id = '20261123T061600Z-abcdef0';
+  return { outcome: await account.run({ id: OTHER_JOB_ID }), id: '20261123T061600Z-abcdef0' };
+}
+
+test('a second release brings only what changed, and says what it left alone', async () => {
+  const account = await anAccount();
+  await account.run();
+  const site = { ...SITE, 'about/index.html': '<p>new</p>' };
+  const { outcome, id } = await afterwards(account, site);
   expect(outcome).toMatchObject({
-    summary: `Release ${id} is uploaded: 4 files, 1.0 MB, of which 0 files new in the pool and 1 there already. Visitors still get release ${ID}.`,
-    outputVariables: { releaseId: id, newPoolFiles: '0', keptPoolFiles: '1' },
+    summary: `Release ${id} is uploaded: 4 files, 1.0 MB, of which 0 files new in the pool and 1 there already. 2 files outside the pool had not changed and stayed where they were; 0 were copied. Visitors still get release ${ID}.`,
+    outputVariables: {
+      releaseId: id,
+      releaseFiles: '1',
+      copiedFiles: '0',
+      keptFiles: '2',
+      newPoolFiles: '0',
+      keptPoolFiles: '1',
+    },
   });
-  expect(puts(account.calls)).not.toContain('put assets/app-1.js');
-  expect(account.read(id)).toEqual(hashesOf(SITE));
+  expect(puts(account.calls)).toEqual([
+    `put releases/${id}/about/index.html`,
+    `put _site/releases/${id}.json`,
+  ]);
+  expect(account.calls.filter((call) => /^(copy|list) /.test(call))).toEqual([]);
+  expect(account.read(id)).toEqual(hashesOf(site));
+});
+
+describe('where a release becomes its own base', () => {
+  test('what has not changed is copied within the bucket', async () => {
+    const account = await anAccount();
+    account.rebaseShare = 0;
+    await account.run();
+    const site = { ...SITE, 'about/index.html': '<p>new</p>' };
+    const { id } = await afterwards(account, site);
+    expect(account.calls.filter((call) => call.startsWith('copy ')).sort()).toEqual([
+      `copy releases/${ID}/big.bin releases/${id}/big.bin`,
+      `copy releases/${ID}/index.html releases/${id}/index.html`,
+    ]);
+    expect(account.manifest(id)?.pointer).toEqual({ id, base: id, delta: '' });
+    expect(account.read(id)).toEqual(hashesOf(site));
+  });
+
+  test('a file that is missing from the bucket comes from the artifact', async () => {
+    const account = await anAccount();
+    account.rebaseShare = 0;
+    await account.run();
+    account.objects.delete(`releases/${ID}/index.html`);
+    const site = { ...SITE, 'about/index.html': '<p>new</p>' };
+    const { id } = await afterwards(account, site);
+    expect(puts(account.calls)).toContain(`put releases/${id}/index.html`);
+    expect(account.read(id)).toEqual(hashesOf(site));
+  });
+});
+
+describe('the ledger', () => {
+  test('gets a page for the release: what it is, who made it, and what the upload did', async () => {
+    const account = await anAccount();
+    await account.run({ userParameters: '{"revision":"abcdef0123456789","execution":"e-1"}' });
+    expect(account.ledger.entry(ID)).toEqual({
+      version: 1,
+      id: ID,
+      revision: 'abcdef0123456789',
+      files: 4,
+      bytes: 1024 ** 2 + 1 + 10 + 12 + 3,
+      pages: 2,
+      execution: 'e-1',
+      plan: { put: 3, copy: 0, keep: 0, pool: 1 },
+      findings: [],
+      states: [{ state: 'uploaded', at: expect.any(String), by: 'pipeline execution e-1' }],
+    });
+  });
+
+  test('that cannot be written is told: the release is there all the same', async () => {
+    const account = await anAccount();
+    account.ledger.beforeWrite = () => {
+      throw anAwsError('AccessDenied', 403, 'No');
+    };
+    expect(await account.run()).toMatchObject({
+      kind: 'succeeded',
+      summary: expect.stringContaining(
+        'The ledger was not written (AccessDenied (403): No), which no visitor notices.',
+      ),
+    });
+    expect(account.manifest()).toBeDefined();
+  });
+
+  test('gets no page for what is no release', async () => {
+    const account = await anAccount({ 'about.html': '' });
+    await expect(account.run()).rejects.toThrow('index.html');
+    expect(account.ledger.writes).toBe(0);
+  });
 });
 
 test('a job that is delivered twice is one release, whichever delivery comes first', async () => {
@@ -203,6 +332,83 @@ describe('the same name with other bytes', () => {
       ),
     });
     expect(account.manifest()).toBeUndefined();
+  });
+});
+
+describe('a site that is not fit to be a release', () => {
+  const large = () =>
+    Object.fromEntries([
+      ['index.html', '<a href="/x">'],
+      ...Array.from({ length: 40 }, (_, index) => [`${index}.html`, 'page']),
+    ]);
+
+  test('is refused for everything that is wrong with it, and nothing is written', async () => {
+    const account = await anAccount(large());
+    await account.run();
+    account.pointers.set('live', textOf(ID));
+    account.artifact = await zipOf({ 'index.html': '', '0.html': '<a href="/y">' });
+    account.gates = { ...account.gates, links: 'strict' };
+    account.calls.length = 0;
+    account.clock.time += 60_000;
+    const refused = account.run({ id: OTHER_JOB_ID });
+    const key = `_site/jobs/allow-loss-${ID}-`;
+    await expect(refused).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: expect.stringMatching(
+        new RegExp(
+          `^The site cannot be published as a release:\n- 39 of the 41 pages of release ${ID}, .* with \`allow ${key}[0-9a-f]{12}\` and retry the stage\\. Gone: .*\n- index\\.html: has no byte; .*\n- 1 link target leads nowhere, .*\n- 0\\.html refers to /y, .*\nVisitors still get release ${ID}\\.$`,
+        ),
+      ),
+    });
+    expect(puts(account.calls)).toEqual([]);
+
+    // Exactly this loss, by exactly what the message says; the other faults have to be mended.
+    const permit = account.calls.find((call) => call.startsWith('permit '))?.slice(7) as string;
+    account.put(permit, '');
+    account.artifact = await zipOf({ 'index.html': 'x', '0.html': 'y' });
+    expect(await account.run({ id: OTHER_JOB_ID })).toMatchObject({
+      kind: 'succeeded',
+      summary: expect.stringMatching(
+        new RegExp(
+          `Visitors still get release ${ID}\\. Found without stopping it: 39 of the 41 pages .* are gone, as somebody allowed with ${permit}\\.$`,
+        ),
+      ),
+    });
+  });
+
+  test('what stops nothing is in the summary as far as it is readable, and all of it in the log', async () => {
+    const links = ['/a', '/b', '/c', '/d'].map((address) => `<a href="${address}">`).join('');
+    const account = await anAccount({ 'index.html': links });
+    const told = (address: string) =>
+      `index.html refers to ${address}, which is not in the release`;
+    expect((await account.run()) as Succeeded).toMatchObject({
+      kind: 'succeeded',
+      summary: expect.stringMatching(
+        new RegExp(
+          `waiting page\\. Found without stopping it: ${told('/a')}; ${told('/b')}; ${told('/c')}; and 1 more in the log\\.$`,
+        ),
+      ),
+    });
+    expect(account.lines).toContainEqual({
+      level: 'warn',
+      message: 'findings',
+      findings: ['/a', '/b', '/c', '/d'].map(told).join('\n'),
+    });
+  });
+
+  test('long names leave room for what visitors see', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `assets/${index}${'x'.repeat(900)}`);
+    const account = await anAccount({
+      'index.html': 'x',
+      ...Object.fromEntries(names.map((name) => [name, 'new'])),
+    });
+    for (const name of names) account.put(name, 'old');
+    const error = await account.run().catch((reason: Error) => reason);
+    const { message } = error as Error;
+    expect(message.length).toBeLessThan(5_000);
+    expect(message).toMatch(
+      /\n- and 2\d more\nThere is no live release yet: visitors see the waiting page\.$/,
+    );
   });
 });
 

@@ -262,6 +262,13 @@ export class S3Fake {
       request.resume();
       return fail(response, S3Fake.error(412, 'PreconditionFailed'));
     }
+    const match = request.headers['if-match'];
+    if (match !== undefined && match !== etagOf(this.objects.get(name))) {
+      request.resume();
+      const gone = !this.objects.has(name);
+      const error = gone ? S3Fake.error(404, 'NoSuchKey') : S3Fake.error(412, 'PreconditionFailed');
+      return fail(response, error);
+    }
     const hash = createHash('sha256');
     const kept: Buffer[] = [];
     let size = 0;
@@ -285,10 +292,13 @@ export class S3Fake {
         'x-amz-checksum-sha256': claimed?.toString(),
       },
     });
-    response.writeHead(200, { etag: '"e"' }).end();
+    response.writeHead(200, { etag: etagOf(this.objects.get(name)) }).end();
   }
 
   async #copy(name: string, source: string, request: IncomingMessage, response: ServerResponse) {
+    if (request.headers['if-none-match'] === '*' && this.objects.has(name)) {
+      return fail(response, S3Fake.error(412, 'PreconditionFailed'));
+    }
     const original = this.objects.get(decodeURIComponent(source).replace(/^\//, ''));
     if (!original) return fail(response, S3Fake.error(404, 'NoSuchKey'));
     const replaced = request.headers['x-amz-metadata-directive'] === 'REPLACE';
@@ -312,6 +322,7 @@ export class S3Fake {
     const checksum = request.headers['x-amz-checksum-mode'] === 'ENABLED';
     response.writeHead(200, {
       'content-length': object.size,
+      etag: etagOf(object),
       ...(checksum && { 'x-amz-checksum-sha256': object.sha256 }),
     });
     response.end(request.method === 'HEAD' ? undefined : object.bytes);
@@ -343,6 +354,9 @@ export class S3Fake {
   });
 }
 
+const etagOf = (object: FakeObject | undefined): string =>
+  `"${Buffer.from(object?.sha256 ?? '', 'base64').toString('hex')}"`;
+
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('base64');
 
 /** One key-value store with one version for all of it. */
@@ -372,9 +386,12 @@ export class KeyValueStoreFake {
       if (request.headers['if-match'] !== `v${this.version}`) {
         return fail(response, KeyValueStoreFake.error(409, 'ConflictException'));
       }
-      for (const { Key, Value } of (body as { Puts: { Key: string; Value: string }[] }).Puts) {
-        this.values.set(Key, Value);
-      }
+      const { Puts = [], Deletes = [] } = body as {
+        Puts?: { Key: string; Value: string }[];
+        Deletes?: { Key: string }[];
+      };
+      for (const { Key, Value } of Puts) this.values.set(Key, Value);
+      for (const { Key } of Deletes) this.values.delete(Key);
       this.updates += 1;
       this.version += 1;
     }
@@ -388,6 +405,29 @@ export class KeyValueStoreFake {
     headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
     body: JSON.stringify({ Message: `${type} says AWS` }),
   });
+}
+
+/** The site as its edge answers: the release that the store names, and every page of it. */
+export class SiteFake {
+  readonly calls: string[] = [];
+  /** Of every page but the probe's. */
+  status = 200;
+  /** Used up one by one. */
+  faults: Fault[] = [];
+  readonly #store: KeyValueStoreFake;
+
+  constructor(store: KeyValueStoreFake) {
+    this.#store = store;
+  }
+
+  readonly answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    this.calls.push(`${request.method} ${request.url}`);
+    const fault = this.faults.shift();
+    if (fault) return fail(response, fault);
+    const live = JSON.parse(this.#store.values.get('live') ?? '{}').id;
+    const probe = request.url === '/.well-known/release';
+    response.writeHead(probe ? 200 : this.status).end(probe ? live : 'x'.repeat(1_000_000));
+  };
 }
 
 const TOTALS = { ItemCount: 1, TotalSizeInBytes: 1 };

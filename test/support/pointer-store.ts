@@ -1,4 +1,5 @@
-import { type PointerStore, pointerText } from '../../lambda/shared/pointer.ts';
+import { pointerText } from '../../lambda/shared/pointer.ts';
+import type { Changes, PointerStore } from '../../lambda/shared/store.ts';
 import type { Pointer } from '../../lib/release/contract.ts';
 import { anAwsError } from './job.ts';
 
@@ -29,9 +30,12 @@ export class PointerStoreFake implements PointerStore {
   }
 
   /** As if somebody else did it. */
-  write(values: Record<string, string>): void {
+  write(values: Record<string, string | undefined>): void {
     this.#version += 1;
-    for (const [key, value] of Object.entries(values)) this.#values.set(key, value);
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) this.#values.delete(key);
+      else this.#values.set(key, value);
+    }
   }
 
   async version(): Promise<string> {
@@ -45,7 +49,7 @@ export class PointerStoreFake implements PointerStore {
     return this.#values.get(key);
   }
 
-  async put(values: ReadonlyMap<string, string>, version: string): Promise<void> {
+  async put(values: Changes, version: string): Promise<void> {
     await this.schedule('put');
     this.beforePut();
     if (version !== `v${this.#version}`) throw this.conflict;

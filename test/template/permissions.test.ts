@@ -51,7 +51,7 @@ const log = (job: string) => [
 ];
 
 describe('each function may do its own work and nothing else', () => {
-  test('Upload puts and reads releases, pool, manifests and claims, and deletes nothing', () => {
+  test('Upload puts and reads releases, pool, manifests and claims, opens pages of the ledger, and deletes nothing', () => {
     expect(of('UploadJobRole')).toEqual(
       [
         `cloudfront-keyvaluestore:GetKey on ${STORE}`,
@@ -59,6 +59,7 @@ describe('each function may do its own work and nothing else', () => {
           `s3:GetObject on ${CONTENT}/${keys}`,
           `s3:PutObject on ${CONTENT}/${keys}`,
         ]),
+        `s3:PutObject on ${CONTENT}/_site/ledger/*`,
         `s3:ListBucket on ${CONTENT}`,
         ...log('UploadJob'),
         ...JOB_RESULTS,
@@ -66,16 +67,18 @@ describe('each function may do its own work and nothing else', () => {
     );
   });
 
-  test('Promote moves the pointer and the error page, and writes no release', () => {
+  test('Promote moves the pointer and the error page, writes the ledger, and no release', () => {
     expect(of('PromoteJobRole')).toEqual(
       [
         `cloudfront-keyvaluestore:DescribeKeyValueStore on ${STORE}`,
         `cloudfront-keyvaluestore:GetKey on ${STORE}`,
         `cloudfront-keyvaluestore:UpdateKeys on ${STORE}`,
+        `s3:GetObject on ${CONTENT}/_site/ledger/*`,
         `s3:GetObject on ${CONTENT}/_site/releases/*`,
         `s3:GetObject on ${CONTENT}/releases/*/404.html`,
         `s3:ListBucket on ${CONTENT}`,
         `s3:PutObject on ${CONTENT}/_site/404.html`,
+        `s3:PutObject on ${CONTENT}/_site/ledger/*`,
         ...log('PromoteJob'),
         ...JOB_RESULTS,
       ].sort(),

@@ -271,11 +271,13 @@ describe('the pipeline', () => {
     });
   });
 
-  test('the promotion is told the release that the upload made, and the upload the commit alone', () => {
-    expect(action('Upload').Configuration.UserParameters).toBe('{"revision":"#{Source.CommitId}"}');
+  test('the promotion is told the release that the upload made, and the upload the commit alone; both the execution', () => {
+    expect(action('Upload').Configuration.UserParameters).toBe(
+      '{"revision":"#{Source.CommitId}","execution":"#{codepipeline.PipelineExecutionId}"}',
+    );
     expect(action('Upload').InputArtifacts).toEqual(action('Build').OutputArtifacts);
     expect(action('Promote').Configuration.UserParameters).toBe(
-      '{"releaseId":"#{Upload.releaseId}"}',
+      '{"releaseId":"#{Upload.releaseId}","execution":"#{codepipeline.PipelineExecutionId}"}',
     );
   });
 
@@ -369,6 +371,30 @@ describe('the functions', () => {
         .sort(),
     );
     for (const { MaximumRetryAttempts } of configured) expect(MaximumRetryAttempts).toBe(0);
+  });
+
+  test('the promotion watches the site at its public address, as the config says', () => {
+    const variables = (of = template()) =>
+      resources('AWS::Lambda::Function', of).find(([id]) => id.startsWith('Promote'))?.[1]
+        .Properties.Environment.Variables;
+    const [distribution] = resources('AWS::CloudFront::Distribution')[0] as [string, unknown];
+    expect(text(variables().SITE_URL)).toBe(`https://{${distribution}.DomainName}`);
+    expect(variables()).toMatchObject({ HEALTH_PATH: '/', HEALTH_DEADLINE_SECONDS: '120' });
+    const own = aTemplate({ health: { path: '/status?full', deadlineSeconds: 60 } });
+    expect(variables(own)).toMatchObject({
+      HEALTH_PATH: '/status?full',
+      HEALTH_DEADLINE_SECONDS: '60',
+    });
+  });
+
+  test('the upload applies the gates of the config, all of them', () => {
+    const gates = { massLoss: 0.9, links: 'strict' } as const;
+    const upload = resources('AWS::Lambda::Function', aTemplate({ gates })).find(([id]) =>
+      id.startsWith('Upload'),
+    );
+    expect(JSON.parse(upload?.[1].Properties.Environment.Variables.GATES)).toEqual(
+      resolveConfig(aConfig({ gates })).gates,
+    );
   });
 
   test('end before CodePipeline stops waiting for them', () => {
