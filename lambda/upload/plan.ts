@@ -271,7 +271,7 @@ interface Arrangement {
 
 /**
  * What a character of the pointer is worth, in copies: the room that this release leaves, the next ones
- * need not make by copying. Found by trying, with the benchmark of releases.
+ * need not make by copying. Found by trying it on made-up histories of 100 to 10,000 files with ten changes a release.
  */
 const COPIES_PER_CHARACTER = 0.05;
 
