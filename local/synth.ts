@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endWithThisProcess, signalGroup } from './process-group.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -31,9 +32,9 @@ export async function synthesize(output: string, signal?: AbortSignal): Promise<
       detached: true,
     },
   );
-  const end = () => endGroup(child);
+  const end = () => signalGroup(child, 'SIGKILL');
   signal?.addEventListener('abort', end, { once: true });
-  process.once('exit', end);
+  endWithThisProcess(child, end);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -45,17 +46,8 @@ export async function synthesize(output: string, signal?: AbortSignal): Promise<
     child.once('close', resolve);
   });
   signal?.removeEventListener('abort', end);
-  process.off('exit', end);
   signal?.throwIfAborted();
   if (status !== 0) throw new Error(`cdk synth ended with exit status ${status}\n${reason(said)}`);
-}
-
-function endGroup({ pid }: { readonly pid?: number | undefined }): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Nobody is left in the group, which is what was asked for.
-  }
 }
 
 /** The local run must come out the same whichever account a person happens to be logged in to. */

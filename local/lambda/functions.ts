@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Assembly, Resource } from '../assembly/assembly.ts';
+import { endWithThisProcess } from '../process-group.ts';
 
 const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.cjs', import.meta.url));
 
@@ -157,9 +158,7 @@ export class LocalFunctions {
       },
     );
     this.running.add(child);
-    const kill = () => child.kill('SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
+    endWithThisProcess(child, () => child.kill('SIGKILL'));
     const lastLines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {

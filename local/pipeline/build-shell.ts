@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endWithThisProcess, signalGroup } from '../process-group.ts';
 
 /** From a polite SIGTERM to SIGKILL. */
 const KILL_GRACE_MS = 2_000;
@@ -100,10 +101,7 @@ export class BuildShell {
     });
     this.#child = child;
     this.#buffer = '';
-    // However this process ends: the group is not part of the terminal's, so nobody else would end it.
-    const kill = () => signalGroup(child, 'SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
+    endWithThisProcess(child, () => signalGroup(child, 'SIGKILL'));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     }
@@ -170,13 +168,4 @@ export interface ShellOptions {
   /** A folder of the shell's own. */
   readonly stateDirectory: string;
   output(line: string): void;
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // ESRCH: nobody is left in the group, which is what was asked for.
-  }
 }

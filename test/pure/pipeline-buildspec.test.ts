@@ -28,7 +28,7 @@ artifacts:
   discard-paths: no
   name: ignored
 cache:
-  paths: ['/root/.npm/**/*']
+  paths: ['node_modules/**/*']
 `;
   expect(parseBuildspec(text, 'buildspec.yml')).toEqual({
     shell: 'bash',
