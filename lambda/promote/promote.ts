@@ -6,17 +6,20 @@ import {
 } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
-import { classify, Failure, failureFrom, sentenceOf } from '../shared/failure.ts';
+import { classify, Failure, failureFrom, isBusy, sentenceOf } from '../shared/failure.ts';
 import type { Job, Outcome } from '../shared/job.ts';
-import {
-  addState,
-  type LedgerStore,
-  lastState,
-  notNoted,
-  type StateEntry,
-} from '../shared/ledger.ts';
+import { addState, notNoted, type StateEntry } from '../shared/ledger.ts';
 import { logged } from '../shared/log.ts';
-import { type Flip, type Frozen, flip, readPointer, takeBack } from '../shared/pointer.ts';
+import { isManifest, manifestOf, recordOf } from '../shared/manifest.ts';
+import type { PageStore } from '../shared/page-store.ts';
+import {
+  type Flip,
+  type FlipOptions,
+  type Frozen,
+  flip,
+  readPointer,
+  takeBack,
+} from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { readToken } from '../shared/token.ts';
@@ -27,14 +30,14 @@ import { type Site, watch } from './watch.ts';
 /** The content bucket, the pointer and the site, in this function's own words. */
 export interface PromotePorts {
   readonly pointer: PointerStore;
-  readonly ledger: LedgerStore;
+  readonly ledger: PageStore;
+  /** Whether there is such a release, and what it consists of. */
+  readonly records: PageStore;
   readonly site: Site;
   /** Answers 200 if the site is well. */
   readonly healthPath: string;
   /** How long after the flip the site may take to answer with the new release. */
   readonly deadlineMs: number;
-  /** Nothing if there is no such release; rejects if its manifest cannot be read. */
-  manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined>;
   /** Makes that file of a release the error page, or the built-in page if the release has none. */
   putErrorPage(file: ErrorPage | undefined, signal: AbortSignal): Promise<void>;
 }
@@ -70,9 +73,7 @@ export async function promote(
   invocation: Invocation,
 ): Promise<Outcome> {
   const { releaseId, execution } = readPromoteParameters(job.userParameters, UNCHANGED);
-  const { endAt, signal } = invocation;
   const journal = new Journal(byExecution(execution), ports, clock, invocation);
-
   let token: Token;
   if (job.continuationToken === undefined) {
     const begun = await goLive(releaseId, ports, journal, clock, invocation);
@@ -81,6 +82,23 @@ export async function promote(
   } else {
     token = readToken(job.continuationToken, tokenSchema, VISITORS);
   }
+  return follow(token, ports, journal, clock, invocation);
+}
+
+/**
+ * Watches the site until it answers with the release that `goLive` has made live, and brings its error page.
+ * `continued`: it does not answer yet, and this invocation's share of waiting is over.
+ *
+ * @throws Failure that says what visitors get, once the release was taken back or had to stay.
+ */
+export async function follow(
+  token: Token,
+  ports: PromotePorts,
+  journal: Journal,
+  clock: Clock,
+  invocation: Invocation,
+): Promise<Outcome> {
+  const { endAt, signal } = invocation;
 
   const until = Math.min(clock.now() + WATCHING_MS, endAt - WAY_BACK_MS, token.deadline);
   const pointedAt = async () => {
@@ -107,20 +125,27 @@ export async function promote(
   return succeeded(token, journal);
 }
 
-/** Moves the pointer, unless publishing is frozen. */
-async function goLive(
+/**
+ * Moves the pointer to the release, unless publishing is frozen, and notes it in the ledger.
+ *
+ * @throws Failure if there is no such release, or the pointer could not be moved.
+ */
+export async function goLive(
   id: string,
   ports: PromotePorts,
   journal: Journal,
   clock: Clock,
   { endAt, signal, log }: Invocation,
-): Promise<{ readonly kind: 'watch'; readonly token: Token } | Frozen> {
-  const manifest = await publishable(id, ports, signal);
+  options: FlipOptions = {},
+): Promise<{ readonly kind: 'live'; readonly token: Token } | Frozen> {
+  let manifest: Manifest | undefined;
   let flipped: Flip;
   try {
-    const target = manifest.pointer;
-    const check = () => refuseRetired(id, ports.ledger, signal);
-    flipped = await flip(target, ports.pointer, { clock, endAt, signal }, { check });
+    const pointer = async () => {
+      manifest = await publishable(id, ports, signal);
+      return manifest.pointer;
+    };
+    flipped = await flip(pointer, ports.pointer, { clock, endAt, signal }, options);
   } catch (error) {
     // The write may have been made although its answer was lost.
     throw failureFrom(error, `Release ${id} was not made live`, VISITORS);
@@ -136,9 +161,9 @@ async function goLive(
     journal.add(id, 'live'),
     ...(previousId ? [journal.add(previousId, 'replaced', `By release ${id}.`)] : []),
   ]);
-  const errorPage = manifest.files.find(({ path }) => path === ERROR_PAGE_PATH);
+  const errorPage = manifest?.files.find(({ path }) => path === ERROR_PAGE_PATH);
   return {
-    kind: 'watch',
+    kind: 'live',
     token: {
       v: 1,
       releaseId: id,
@@ -151,38 +176,41 @@ async function goLive(
   };
 }
 
-/** The manifest of a release that exists and has a start page. */
-async function publishable(id: string, ports: PromotePorts, signal: AbortSignal) {
-  let manifest: Manifest | undefined;
+/** The manifest of a release that exists, will go on existing, and has a start page. */
+async function publishable(
+  id: string,
+  { records }: PromotePorts,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const unfit = (problem: string) =>
+    new Failure('JobFailed', `Release ${id} ${problem}`, { externalExecutionId: id });
+  let found: Awaited<ReturnType<typeof recordOf>>;
   try {
-    manifest = await ports.manifest(id, signal);
+    found = await recordOf(id, records, signal);
   } catch (error) {
+    // What the store would say by trying again is worth a try; what is damaged stays damaged.
+    if (isBusy(error)) throw error;
     throw failureFrom(error, `The manifest of release ${id} cannot be read`, UNCHANGED);
   }
-  if (manifest === undefined) {
+  if (found === undefined || 'upload' in found.record) {
     throw new Failure(
       'ConfigurationError',
       `Release ${id} does not exist: it has no manifest, so its upload did not finish. ${UNCHANGED}`,
     );
   }
-  if (!manifest.files.some(({ path }) => path === 'index.html')) {
-    throw new Failure(
-      'JobFailed',
-      `Release ${id} has no index.html, so visitors would find no start page. ${UNCHANGED}`,
-    );
+  const { record } = found;
+  if (!isManifest(record)) {
+    const { state, at, by } = record.end;
+    throw state === 'abandoned'
+      ? unfit(`was given up at ${at} by ${by}: its upload did not finish. ${UNCHANGED}`)
+      : unfit(
+          `was retired at ${at} by ${by}, and its files are being deleted: it cannot go live again. ${UNCHANGED} Push its commit again to make a new release of it.`,
+        );
   }
-  return manifest;
-}
-
-/** A page of the ledger that is missing or damaged refuses nothing. One that cannot be read does. */
-async function refuseRetired(id: string, ledger: LedgerStore, signal: AbortSignal): Promise<void> {
-  const last = await lastState(id, ledger, signal);
-  if (last?.state !== 'retired') return;
-  throw new Failure(
-    'JobFailed',
-    `Release ${id} was retired at ${last.at} by ${last.by}, and its files are being deleted: it cannot go live again. ${UNCHANGED} Push its commit again to make a new release of it.`,
-    { externalExecutionId: id },
-  );
+  if (!record.files.some(({ path }) => path === 'index.html')) {
+    throw unfit(`has no index.html, so visitors would find no start page. ${UNCHANGED}`);
+  }
+  return record;
 }
 
 function kept(id: string, { freeze: { by, reason, at }, liveId }: Frozen): Outcome {
@@ -287,8 +315,8 @@ function succeeded({ releaseId: id, changed, previousId }: Token, journal: Journ
   };
 }
 
-/** Writes to the ledger what this job does. What it cannot write is told, and stops nothing. */
-class Journal {
+/** Writes to the ledger what a promotion does. What it cannot write is told, and stops nothing. */
+export class Journal {
   /** With a space before each, to stand behind another sentence. */
   problems = '';
   readonly #by: string;
@@ -308,9 +336,10 @@ class Journal {
     const clock = this.#clock;
     const at = new Date(clock.now()).toISOString();
     const entry = { state, at, by: this.#by, ...(note !== undefined && { note }) };
-    const { manifest, ledger } = this.#ports;
+    const { records, ledger } = this.#ports;
     try {
-      await addState(id, entry, () => manifest(id, signal), ledger, { clock, endAt, signal });
+      const manifest = () => manifestOf(id, records, signal);
+      await addState(id, entry, manifest, ledger, { clock, endAt, signal });
     } catch (error) {
       log('warn', 'the ledger was not written', { releaseId: id, state, ...logged(error) });
       this.problems = ` ${notNoted(error)}`;

@@ -1,7 +1,13 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { ledgerKey, type Manifest, manifestKey } from '../../lib/release/contract.ts';
-import { isRival, type LedgerStore } from './ledger.ts';
-import { readManifest } from './manifest.ts';
+import {
+  ledgerKey,
+  manifestKey,
+  POOL_SWEEP_KEY,
+  type PoolSweep,
+} from '../../lib/release/contract.ts';
+import { factsOf } from './failure.ts';
+import type { PageStore } from './page-store.ts';
+import { readPoolSweep } from './pool-sweep.ts';
 
 /** The text of an object, or nothing if there is none. */
 export async function getText(
@@ -20,29 +26,31 @@ export async function getText(
 }
 
 /**
- * The manifest of a release, or nothing if there is no such release.
+ * What a clean-up has announced to delete from the pool; nothing if none is under way.
  *
- * @throws DamagedManifest if what is there is none.
+ * @throws Error if the announcement is damaged.
  */
-export async function getManifest(
+export async function poolSweepIn(
   client: S3Client,
   bucket: string,
-  id: string,
   signal: AbortSignal,
-): Promise<Manifest | undefined> {
-  const text = await getText(client, bucket, manifestKey(id), signal);
-  return text === undefined ? undefined : readManifest(text, id);
+): Promise<PoolSweep | undefined> {
+  const text = await getText(client, bucket, POOL_SWEEP_KEY, signal);
+  return text === undefined ? undefined : readPoolSweep(text);
 }
 
-/** The ledger as objects: S3's ETag is the version of a page. */
-export function ledgerIn(client: S3Client, Bucket: string): LedgerStore {
+/** Pages as objects: S3's ETag is the version of a page. */
+export function pagesIn(
+  client: S3Client,
+  Bucket: string,
+  keyOf: (id: string) => string,
+): PageStore {
   return {
     async read(id, abortSignal) {
       try {
-        const { Body, ETag } = await client.send(
-          new GetObjectCommand({ Bucket, Key: ledgerKey(id) }),
-          { abortSignal },
-        );
+        const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(id) }), {
+          abortSignal,
+        });
         if (!ETag) throw new Error('GetObject answered without an ETag');
         return { text: (await Body?.transformToString()) ?? '', version: ETag };
       } catch (error) {
@@ -52,14 +60,34 @@ export function ledgerIn(client: S3Client, Bucket: string): LedgerStore {
     },
     async write(id, Body, version, abortSignal) {
       const condition = version === undefined ? { IfNoneMatch: '*' } : { IfMatch: version };
-      const object = { Bucket, Key: ledgerKey(id), Body, ContentType: 'application/json' };
+      const object = { Bucket, Key: keyOf(id), Body, ContentType: 'application/json' };
       try {
-        await client.send(new PutObjectCommand({ ...object, ...condition }), { abortSignal });
-        return true;
+        const command = new PutObjectCommand({ ...object, ...condition });
+        const { ETag } = await client.send(command, { abortSignal });
+        if (!ETag) throw new Error('PutObject answered without an ETag');
+        return ETag;
       } catch (error) {
-        if (isRival(error)) return false;
+        if (isRival(error)) return undefined;
         throw error;
       }
     },
   };
+}
+
+/** What became of the releases. */
+export const ledgerIn = (client: S3Client, bucket: string): PageStore =>
+  pagesIn(client, bucket, ledgerKey);
+
+/** The releases' records: see `ReleaseRecord`. */
+export const recordsIn = (client: S3Client, bucket: string): PageStore =>
+  pagesIn(client, bucket, manifestKey);
+
+/** Whether a conditional write met another writer's page. */
+function isRival(error: unknown): boolean {
+  const { name, status } = factsOf(error);
+  // NoSuchKey: the page that was read is gone.
+  return (
+    ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'].includes(name) ||
+    status === 412
+  );
 }

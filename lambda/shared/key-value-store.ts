@@ -11,8 +11,10 @@ import { TIMEOUTS } from './clients.ts';
 import type { PointerStore } from './store.ts';
 
 /** The CloudFront key-value store with that ARN. */
-export function keyValueStore(KvsARN: string): PointerStore {
-  const client = new CloudFrontKeyValueStoreClient({ requestHandler: TIMEOUTS, maxAttempts: 3 });
+export function keyValueStore(
+  KvsARN: string,
+  client = new CloudFrontKeyValueStoreClient({ requestHandler: TIMEOUTS, maxAttempts: 3 }),
+): PointerStore {
   return {
     async version(abortSignal) {
       const { ETag } = await client.send(new DescribeKeyValueStoreCommand({ KvsARN }), {

@@ -1,29 +1,9 @@
 import * as v from 'valibot';
 import type { LedgerEntry, Manifest, ReleaseState } from '../../lib/release/contract.ts';
 import { backoffMs } from './clock.ts';
-import { describeError, factsOf, isBusy } from './failure.ts';
+import { describeError, isBusy } from './failure.ts';
+import type { Page, PageStore } from './page-store.ts';
 import type { StoreTime } from './store.ts';
-
-/** Where the ledger's pages are, in our own words. */
-export interface LedgerStore {
-  /** The page of a release with its version; nothing if it has none. */
-  read(id: string, signal: AbortSignal): Promise<Page | undefined>;
-  /**
-   * Writes the page of a release, if it is still at that version; without one, if there is no page yet.
-   * `false`: somebody else has written it, and nothing was done.
-   */
-  write(
-    id: string,
-    text: string,
-    version: string | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean>;
-}
-
-export interface Page {
-  readonly text: string;
-  readonly version: string;
-}
 
 export type StateEntry = LedgerEntry['states'][number];
 
@@ -65,7 +45,7 @@ export function readEntry(text: string, id: string): LedgerEntry | undefined {
 /** What has become of the release last; nothing if its page is missing or damaged. */
 export async function lastState(
   id: string,
-  store: LedgerStore,
+  store: PageStore,
   signal: AbortSignal,
 ): Promise<StateEntry | undefined> {
   const page = await store.read(id, signal);
@@ -88,7 +68,7 @@ export function firstEntry(
 }
 
 /** Writes the page of a new release. One that is there already was written by the same job before. */
-export async function openEntry(entry: LedgerEntry, store: LedgerStore, time: StoreTime) {
+export async function openEntry(entry: LedgerEntry, store: PageStore, time: StoreTime) {
   await persistently(time, async () => {
     await store.write(entry.id, textOf(entry), undefined, time.signal);
     return true;
@@ -107,7 +87,7 @@ export function addState(
   id: string,
   state: StateEntry,
   manifest: () => Promise<Manifest | undefined>,
-  store: LedgerStore,
+  store: PageStore,
   time: StoreTime,
 ): Promise<void> {
   return changeEntry(
@@ -140,7 +120,7 @@ export async function changeEntry(
     readonly at: string;
     manifest(): Promise<Manifest | undefined>;
   },
-  store: LedgerStore,
+  store: PageStore,
   time: StoreTime,
 ): Promise<void> {
   await persistently(time, async () => {
@@ -150,7 +130,8 @@ export async function changeEntry(
     const changed = change(known);
     // Nothing to add to a page that is there; one that is not is written even so.
     if (changed === undefined && entry !== undefined) return true;
-    return store.write(id, textOf(changed ?? known), page?.version, time.signal);
+    const text = textOf(changed ?? known);
+    return (await store.write(id, text, page?.version, time.signal)) !== undefined;
   });
 }
 
@@ -207,13 +188,3 @@ async function persistently(
 /** What an operator reads about a page that could not be written: the release is not affected. */
 export const notNoted = (error: unknown): string =>
   `The ledger was not written (${describeError(error).replace(/\.+$/, '')}), which no visitor notices.`;
-
-/** Whether a conditional write met another writer's page. */
-export function isRival(error: unknown): boolean {
-  const { name, status } = factsOf(error);
-  // NoSuchKey: the page that was read is gone.
-  return (
-    ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'].includes(name) ||
-    status === 412
-  );
-}

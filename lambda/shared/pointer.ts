@@ -18,12 +18,6 @@ export interface FlipOptions {
   readonly evenFrozen?: boolean;
   /** Freezes publishing in the same write: who goes back wants to stay there. */
   readonly freeze?: Freeze;
-  /**
-   * Throws if the release must not go live after all. Asked in each try, after the store's version was
-   * taken: whoever makes the answer a no and then writes to the store, whatever it is, can be sure that
-   * no write made after a yes is still to come.
-   */
-  check?(signal: AbortSignal): Promise<void>;
 }
 
 export type Flip = Flipped | Frozen;
@@ -32,7 +26,7 @@ export interface Flipped {
   readonly kind: 'flipped';
   /** Not if the pointer said so already. */
   readonly changed: boolean;
-  /** The release that was live before `target`; none if `target` is the first. */
+  /** The release that was live before it; none if it is the first. */
   readonly previousId: string | undefined;
   /** What `previous` held before, if this changed it. */
   readonly older: string | undefined;
@@ -47,22 +41,28 @@ export interface Frozen {
 }
 
 /**
- * Makes `target` the live release and remembers the one before it, in one write that either finds
+ * Makes a release the live one and remembers the one before it, in one write that either finds
  * the store as it was read or does nothing. Whoever writes in between, this starts again from what
  * they wrote. Doing it twice is the same as doing it once.
  *
- * @throws Error of the last try when the time is over; any other error of the store at once.
+ * `pointerOf` looks the release up, and throws if it must not go live. It is asked in each try, after the store's
+ * version was taken: whoever makes the answer a no and then writes to the store, whatever it is, can be
+ * sure that no write made after a yes is still to come.
+ *
+ * @throws Error of the last try when the time is over; any other error of the store, or of
+ * `pointerOf`, at once.
  */
 export async function flip(
-  target: Pointer,
+  pointerOf: (signal: AbortSignal) => Promise<Pointer>,
   store: PointerStore,
   time: StoreTime,
-  { evenFrozen = false, freeze, check }: FlipOptions = {},
+  { evenFrozen = false, freeze }: FlipOptions = {},
 ): Promise<Flip> {
-  const text = pointerText(target);
   const freezing: [string, string][] = freeze ? [[FROZEN_KEY, freezeText(freeze)]] : [];
   let older: string | undefined;
   return changeStore<Flip>(store, time, async (get, mayHaveWritten) => {
+    const target = await pointerOf(time.signal);
+    const text = pointerText(target);
     const live = await get(LIVE_KEY);
     const liveId = live === undefined ? undefined : readPointer(live)?.id;
     const previous = await get(PREVIOUS_KEY);
@@ -79,7 +79,6 @@ export async function flip(
     if (frozen !== undefined) {
       return { result: { kind: 'frozen', freeze: readFreeze(frozen), liveId } };
     }
-    await check?.(time.signal);
     const changes = new Map([[LIVE_KEY, text], ...freezing]);
     if (live !== undefined) changes.set(PREVIOUS_KEY, live);
     older = previous;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -10,8 +9,9 @@ import {
   LIVE_KEY,
   type Manifest,
   type ManifestFile,
-  manifestKey,
+  type PoolSweep,
   RELEASE_ID,
+  type ReleaseRecord,
   releaseId,
   releasePrefix,
 } from '../../lib/release/contract.ts';
@@ -19,9 +19,10 @@ import { backoffMs, type Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
 import { Failure, factsOf, failureFrom, isBusy } from '../shared/failure.ts';
 import type { Artifact, ArtifactCredentials, Continued, Job, Outcome } from '../shared/job.ts';
-import { firstEntry, type LedgerStore, notNoted, openEntry } from '../shared/ledger.ts';
+import { firstEntry, notNoted, openEntry } from '../shared/ledger.ts';
 import { logged } from '../shared/log.ts';
-import { DamagedManifest } from '../shared/manifest.ts';
+import { DamagedManifest, isManifest, manifestOf, readRecord } from '../shared/manifest.ts';
+import type { PageStore } from '../shared/page-store.ts';
 import { readPointer } from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
 import { VALUE_BYTES } from '../shared/store.ts';
@@ -56,12 +57,14 @@ export interface UploadPorts {
   ): Promise<void>;
   /** A value of the key-value store; nothing if it has no such key. */
   pointer(key: string, signal: AbortSignal): Promise<string | undefined>;
-  /** Nothing if there is no such release; rejects with DamagedManifest if it is unreadable. */
-  manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined>;
+  /** The releases' records, from the claim of an id to the manifest. */
+  readonly records: PageStore;
   /** Writes the text unless the key is taken; returns what stands there then. */
   claim(key: string, text: string, signal: AbortSignal): Promise<string>;
+  /** What a clean-up is about to delete from the pool; nothing if none is under way. */
+  poolSweep(signal: AbortSignal): Promise<PoolSweep | undefined>;
   /** Where it is noted what becomes of the release. */
-  readonly ledger: LedgerStore;
+  readonly ledger: PageStore;
   /** Sizes of the objects under the prefix, by key. */
   list(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Writes an object unless its key is taken; `same` and `other` say by which bytes. */
@@ -95,6 +98,15 @@ const FILES_AT_ONCE = 24;
 
 const TRIES = 6;
 
+/** For the two requests that mark an upload as abandoned. */
+const ABANDONING_MS = 5_000;
+
+/** A clean-up announces so many files at a time that it is through in a minute or two. */
+const SWEEP_MS = 5 * 60_000;
+const SWEEP_LOOK_MS = 5_000;
+/** Of an invocation's time, kept for what comes after the waiting. */
+const SWEEP_SHARE_MS = 60_000;
+
 const tokenSchema = v.object({
   v: v.literal(1),
   releaseId: v.pipe(v.string(), v.regex(RELEASE_ID)),
@@ -122,17 +134,18 @@ export async function upload(
   const { artifact, credentials } = artifactOf(job);
 
   let token: Token | undefined;
+  let claimed: string | undefined;
   let visitors = VISITORS;
   const progress: Progress = { done: 0, total: 0 };
   try {
-    token =
-      job.continuationToken === undefined
-        ? {
-            v: 1,
-            releaseId: await claimRelease(job.id, revision, ports, clock, signal),
-            deadline: clock.now() + DEADLINE_MS,
-          }
-        : readToken(job.continuationToken, tokenSchema, VISITORS);
+    if (job.continuationToken === undefined) {
+      const by = byExecution(execution);
+      const claim = await claimRelease(job.id, revision, by, ports, clock, invocation);
+      claimed = claim.version;
+      token = { v: 1, releaseId: claim.id, deadline: clock.now() + DEADLINE_MS };
+    } else {
+      token = readToken(job.continuationToken, tokenSchema, VISITORS);
+    }
     const id = token.releaseId;
     if (clock.now() >= token.deadline) throw overdue(id);
 
@@ -181,6 +194,7 @@ export async function upload(
           job.continuationToken === undefined
             ? new Map<string, number>()
             : await persistently(clock, signal, () => ports.list(releasePrefix(id), signal));
+        await outlastSweep(planned.pool, ports, clock, visitors, invocation);
         await writeFiles(planned, present, zip, ports, clock, visitors, progress, signal);
         return planned;
       } finally {
@@ -188,20 +202,20 @@ export async function upload(
       }
     });
 
-    await writeManifest(plan.manifest, ports, clock, visitors, signal);
+    await writeManifest(plan.manifest, claimed, ports, clock, visitors, signal);
     const unnoted = await openLedger(plan, findings, execution, ports, clock, invocation);
     return succeeded(plan, live, findings, unnoted);
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    if (signal.aborted && token !== undefined) {
-      if (clock.now() >= token.deadline) throw overdue(token.releaseId);
+    if (token === undefined) throw failureFrom(error, 'The upload did not begin', visitors);
+    const { releaseId } = token;
+    const late = clock.now() >= token.deadline;
+    if (!(error instanceof Failure) && signal.aborted && !late) {
       log('info', 'out of time; going on in the next invocation', logged(error));
       return continued(token, progress, visitors);
     }
-    const doing = token
-      ? `Release ${token.releaseId} was not uploaded`
-      : 'The upload did not begin';
-    throw failureFrom(error, doing, visitors);
+    await abandon(releaseId, byExecution(execution), ports, clock, invocation);
+    if (!(error instanceof Failure) && signal.aborted) throw overdue(releaseId);
+    throw failureFrom(error, `Release ${releaseId} was not uploaded`, visitors);
   }
 }
 
@@ -225,26 +239,79 @@ function artifactOf({ inputArtifacts, artifactCredentials }: Job) {
 /**
  * The id of this job's release. A job that is delivered twice gets the same one; two jobs never do,
  * even in the same second and for the same revision.
+ *
+ * Taken before anything else is read: from here on a clean-up sees that an upload is under way, and what
+ * it decided before that, this upload sees.
  */
 async function claimRelease(
-  jobId: string,
+  job: string,
   revision: string,
+  by: string,
   ports: UploadPorts,
   clock: Clock,
-  signal: AbortSignal,
-): Promise<string> {
-  const claim = (of: string, text: string) =>
-    persistently(clock, signal, () => ports.claim(claimKey(of), text, signal));
+  invocation: Invocation,
+): Promise<{ readonly id: string; readonly version: string | undefined }> {
+  const { signal } = invocation;
   for (;;) {
     const now = clock.now();
     const id = releaseId(new Date(now), revision);
-    if ((await claim(id, jobId)) === jobId) {
-      const claimed = await claim(jobId, id);
-      if (!RELEASE_ID.test(claimed)) throw new Error(`${claimKey(jobId)}: holds no release id`);
-      return claimed;
+    const begun: ReleaseRecord = {
+      version: 2,
+      id,
+      upload: { job, at: new Date(now).toISOString() },
+    };
+    const text = JSON.stringify(begun);
+    const version = await persistently(clock, signal, () =>
+      ports.records.write(id, text, undefined, signal),
+    );
+    if (version !== undefined || (await isOf(job, id, ports, clock, signal))) {
+      const held = await persistently(clock, signal, () => ports.claim(claimKey(job), id, signal));
+      if (held === id) return { id, version };
+      if (!RELEASE_ID.test(held)) throw new Error(`${claimKey(job)}: holds no release id`);
+      // The job was delivered before. Nobody will ever complete the id that was taken just now.
+      await abandon(id, by, ports, clock, invocation);
+      return { id: held, version: undefined };
     }
     // Another release began in this very second: the next one is ours.
     await clock.sleep(1_000 - (now % 1_000), signal);
+  }
+}
+
+/** Whether an upload of that job has the id: another delivery of it, or ours, whose answer was lost. */
+async function isOf(
+  job: string,
+  id: string,
+  { records }: UploadPorts,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const page = await persistently(clock, signal, () => records.read(id, signal));
+  try {
+    const record = page && readRecord(page.text, id);
+    return record !== undefined && 'upload' in record && record.upload.job === job;
+  } catch {
+    return false;
+  }
+}
+
+/** So that no clean-up waits for it. One that cannot be written is taken for dead after some hours. */
+async function abandon(
+  id: string,
+  by: string,
+  { records }: UploadPorts,
+  clock: Clock,
+  { log }: Invocation,
+): Promise<void> {
+  // The invocation's own signal may have aborted, which is why we are here.
+  const signal = AbortSignal.timeout(ABANDONING_MS);
+  try {
+    const page = await records.read(id, signal);
+    if (page === undefined || !('upload' in readRecord(page.text, id))) return;
+    const at = new Date(clock.now()).toISOString();
+    const end: ReleaseRecord = { version: 2, id, end: { state: 'abandoned', at, by } };
+    await records.write(id, JSON.stringify(end), page.version, signal);
+  } catch (error) {
+    log('warn', 'the release was not marked as abandoned', { releaseId: id, ...logged(error) });
   }
 }
 
@@ -285,7 +352,7 @@ async function liveRelease(ports: UploadPorts, signal: AbortSignal): Promise<Liv
     visitors,
   });
   try {
-    const manifest = await ports.manifest(id, signal);
+    const manifest = await manifestOf(id, ports.records, signal);
     return manifest ? { id, manifest, note: undefined, visitors } : carryOn('missing');
   } catch (error) {
     // Refusing would make publishing impossible until somebody repairs it by hand.
@@ -359,27 +426,75 @@ async function writeFile(
   }
 }
 
-/** Last: with it the release exists. */
+/**
+ * Last: with it the release exists. In place of the claim, and only if that still stands: otherwise a
+ * clean-up took this upload for dead, and what it has written may be gone.
+ */
 async function writeManifest(
   manifest: Manifest,
-  ports: UploadPorts,
+  /** The version of the claim, if this invocation made it. */
+  claimed: string | undefined,
+  { records }: UploadPorts,
   clock: Clock,
   visitors: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = Buffer.from(JSON.stringify(manifest));
-  const object: NewObject = {
-    key: manifestKey(manifest.id),
-    size: body.length,
-    sha256: createHash('sha256').update(body).digest('base64'),
-    type: 'application/json',
-  };
-  const result = await persistently(clock, signal, () => ports.putNew(object, body, signal));
-  if (result === 'other') {
-    throw new Failure(
-      'JobFailed',
-      `Release ${manifest.id} exists already, with other files: the job was delivered twice while another release went live. ${visitors} Retry the stage.`,
-    );
+  const { id } = manifest;
+  const text = JSON.stringify(manifest);
+  const write = (version: string) =>
+    persistently(clock, signal, () => records.write(id, text, version, signal));
+  if (claimed !== undefined && (await write(claimed)) !== undefined) return;
+  for (let tries = 1; ; tries += 1) {
+    const page = await persistently(clock, signal, () => records.read(id, signal));
+    // An earlier try whose answer was lost, or another delivery of the same job.
+    if (page?.text === text) return;
+    const record = page && readRecord(page.text, id);
+    if (record && isManifest(record)) {
+      throw new Failure(
+        'JobFailed',
+        `Release ${id} exists already, with other files: the job was delivered twice while another release went live. ${visitors} Retry the stage.`,
+      );
+    }
+    if (page === undefined || record === undefined || 'end' in record) {
+      const by = record && 'end' in record ? record.end.by : 'somebody';
+      throw new Failure(
+        'JobFailed',
+        `Release ${id} was given up by ${by} before it was complete. ${visitors} Retry the stage, which begins a new release.`,
+      );
+    }
+    if ((await write(page.version)) !== undefined) return;
+    if (tries >= TRIES) throw new Error(`${id}: others were faster each time`);
+    await clock.sleep(backoffMs(tries, 50, 2_000), signal);
+  }
+}
+
+/**
+ * Waits while a clean-up is deleting files of the pool that this release needs: what is there now may be
+ * gone in a moment, and what is written now as well.
+ */
+async function outlastSweep(
+  pool: readonly ManifestFile[],
+  ports: UploadPorts,
+  clock: Clock,
+  visitors: string,
+  { endAt, signal, log }: Invocation,
+): Promise<void> {
+  if (pool.length === 0) return;
+  const until = Math.min(clock.now() + SWEEP_MS, endAt - SWEEP_SHARE_MS);
+  for (;;) {
+    const sweep = await persistently(clock, signal, () => ports.poolSweep(signal));
+    const swept = new Set(sweep?.keys);
+    const needed = pool.filter(({ key }) => swept.has(key)).map(({ path }) => path);
+    if (sweep === undefined || needed.length === 0) return;
+    log('info', 'waiting for a clean-up of the pool', { files: needed.length, since: sweep.at });
+    if (clock.now() >= until) {
+      const shown = needed.slice(0, 3).join(', ');
+      throw new Failure(
+        'SystemUnavailable',
+        `A clean-up that ${sweep.by} began at ${sweep.at} is deleting ${count(needed.length, 'file')} of the pool that this release needs (${shown}${needed.length > 3 ? ', …' : ''}). ${visitors} Run "npm run releases -- prune", which ends what was begun, then retry the stage.`,
+      );
+    }
+    await clock.sleep(SWEEP_LOOK_MS, signal);
   }
 }
 

@@ -77,6 +77,38 @@ export interface GonePath {
   readonly since: string;
 }
 
+/**
+ * What stands under a release's manifest key, from the claim of its id to its end. It only ever moves forward: an
+ * upload becomes a manifest or an end, a manifest becomes an end. Every move is one conditional write, so
+ * that of two who move it one knows that it came too late.
+ */
+export type ReleaseRecord = UploadUnderWay | Manifest | ReleaseEnd;
+
+/** The id is taken, and files are being written. A clean-up deletes nothing meanwhile. */
+export interface UploadUnderWay {
+  readonly version: 2;
+  readonly id: string;
+  readonly upload: {
+    /** The id of the CodePipeline job. */
+    readonly job: string;
+    /** ISO 8601, UTC. */
+    readonly at: string;
+  };
+}
+
+/** There is no such release any more, or there never was: none of its files is to be relied on. */
+export interface ReleaseEnd {
+  readonly version: 2;
+  readonly id: string;
+  readonly end: {
+    /** `abandoned`: it was never complete. `retired`: a clean-up deletes its files. */
+    readonly state: 'abandoned' | 'retired';
+    /** ISO 8601, UTC. */
+    readonly at: string;
+    readonly by: string;
+  };
+}
+
 /** Written last: a release exists when its manifest exists. */
 export interface Manifest {
   readonly version: 2;
@@ -143,15 +175,33 @@ export interface LedgerEntry {
   readonly pinned?: { readonly by: string; readonly at: string };
 }
 
+/**
+ * While a clean-up sweeps the pool: which files it is about to delete. An upload that begins meanwhile relies on
+ * none of them.
+ */
+export interface PoolSweep {
+  readonly version: 1;
+  /** Keys in the content bucket. */
+  readonly keys: readonly string[];
+  readonly by: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+export const POOL_SWEEP_KEY = `${SITE_PREFIX}pool-sweep.json`;
+
 /** The ledger's pages stand together, so that one listing finds every release. */
 export const LEDGER_PREFIX = `${SITE_PREFIX}ledger/`;
 export const ledgerKey = (id: string): string => `${LEDGER_PREFIX}${id}.json`;
 
 export const releasePrefix = (id: string): string => `${RELEASES_PREFIX}${id}/`;
-export const manifestKey = (id: string): string => `${SITE_PREFIX}releases/${id}.json`;
+/** Where the records of all releases stand, so that one listing finds every release. */
+export const MANIFESTS_PREFIX = `${SITE_PREFIX}releases/`;
+/** Of a release's record, which is its manifest once the upload is complete. */
+export const manifestKey = (id: string): string => `${MANIFESTS_PREFIX}${id}.json`;
 
-/** Claimed by one upload: `of` is the id of a job or of a release. */
-export const claimKey = (of: string): string => `${JOBS_PREFIX}${of}`;
+/** Claimed by one upload: holds the id of the job's release. */
+export const claimKey = (jobId: string): string => `${JOBS_PREFIX}${jobId}`;
 
 /** Written by a person to let one release through a gate; `permit` names what exactly is let through. */
 export const permitKey = (permit: string): string => `${JOBS_PREFIX}${permit}`;

@@ -8,8 +8,8 @@ import {
   ERROR_PAGE_KEY,
   ERROR_PAGE_PATH,
   LEDGER_PREFIX,
+  MANIFESTS_PREFIX,
   RELEASES_PREFIX,
-  SITE_PREFIX,
 } from './contract.ts';
 import { JobFunction } from './job-function.ts';
 
@@ -45,7 +45,7 @@ export class Promote extends Construct {
     });
 
     const ledger = bucket.arnForObjects(`${LEDGER_PREFIX}*`);
-    const manifests = bucket.arnForObjects(`${SITE_PREFIX}releases/*`);
+    const manifests = bucket.arnForObjects(`${MANIFESTS_PREFIX}*`);
     // Of a release itself, only this one file is ever copied.
     const errorPages = bucket.arnForObjects(`${RELEASES_PREFIX}*/${ERROR_PAGE_PATH}`);
     for (const statement of [

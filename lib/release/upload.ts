@@ -8,8 +8,9 @@ import {
   type GateLimits,
   JOBS_PREFIX,
   LEDGER_PREFIX,
+  MANIFESTS_PREFIX,
+  POOL_SWEEP_KEY,
   RELEASES_PREFIX,
-  SITE_PREFIX,
 } from './contract.ts';
 import { JobFunction } from './job-function.ts';
 
@@ -46,20 +47,21 @@ export class Upload extends Construct {
 
     const pool = config.immutable.map((pattern) => bucket.arnForObjects(pattern));
     const releases = bucket.arnForObjects(`${RELEASES_PREFIX}*`);
-    const manifests = bucket.arnForObjects(`${SITE_PREFIX}releases/*`);
+    const manifests = bucket.arnForObjects(`${MANIFESTS_PREFIX}*`);
     const ledger = bucket.arnForObjects(`${LEDGER_PREFIX}*`);
+    const sweep = bucket.arnForObjects(POOL_SWEEP_KEY);
     const claims = bucket.arnForObjects(`${JOBS_PREFIX}*`);
     for (const statement of [
-      // Put, never delete. Nothing is overwritten either: every write is conditional on the key being new.
+      // Put, never delete. Nothing is overwritten but the release's own claim: every write is conditional.
       new PolicyStatement({
         actions: ['s3:PutObject'],
         resources: [releases, manifests, claims, ledger, ...pool],
       }),
-      // The live manifest, the claim of a job delivered twice, what a person lets through a gate, and
-      // the checksum of a file already there.
+      // The live manifest, the claim of a job delivered twice, what a person lets through a gate, what a
+      // clean-up is about to delete, and the checksum of a file already there.
       new PolicyStatement({
         actions: ['s3:GetObject'],
-        resources: [releases, manifests, claims, ...pool],
+        resources: [releases, manifests, claims, sweep, ...pool],
       }),
       // To go on where an earlier invocation stopped, and for S3 to say 404 instead of 403.
       new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),

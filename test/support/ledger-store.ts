@@ -1,8 +1,8 @@
-import type { LedgerStore, Page } from '../../lambda/shared/ledger.ts';
+import type { Page, PageStore } from '../../lambda/shared/page-store.ts';
 import type { LedgerEntry } from '../../lib/release/contract.ts';
 
 /** Pages with a version each, as S3 has them with their ETags. */
-export class LedgerFake implements LedgerStore {
+export class LedgerFake implements PageStore {
   readonly pages = new Map<string, Page>();
   writes = 0;
   beforeRead = (_id: string): void => {};
@@ -33,12 +33,12 @@ export class LedgerFake implements LedgerStore {
     return this.pages.get(id);
   }
 
-  async write(id: string, text: string, version: string | undefined): Promise<boolean> {
+  async write(id: string, text: string, version: string | undefined) {
     await this.schedule(`write ${id}`);
     this.beforeWrite(id);
-    if (this.pages.get(id)?.version !== version) return false;
+    if (this.pages.get(id)?.version !== version) return undefined;
     this.put(id, text);
     this.afterWrite(id);
-    return true;
+    return this.pages.get(id)?.version;
   }
 }

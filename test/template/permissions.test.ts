@@ -59,6 +59,7 @@ describe('each function may do its own work and nothing else', () => {
           `s3:GetObject on ${CONTENT}/${keys}`,
           `s3:PutObject on ${CONTENT}/${keys}`,
         ]),
+        `s3:GetObject on ${CONTENT}/_site/pool-sweep.json`,
         `s3:PutObject on ${CONTENT}/_site/ledger/*`,
         `s3:ListBucket on ${CONTENT}`,
         ...log('UploadJob'),

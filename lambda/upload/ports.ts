@@ -1,0 +1,133 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
+import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
+import { getText, ledgerIn, poolSweepIn, recordsIn } from '../shared/content-bucket.ts';
+import type { PointerStore } from '../shared/store.ts';
+import type { UploadPorts } from './upload.ts';
+
+/** The services that Upload talks to. */
+export function uploadPorts(
+  s3: S3Client,
+  Bucket: string,
+  store: PointerStore,
+  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates'>,
+): UploadPorts {
+  return {
+    ...settings,
+    permits: {
+      isGiven: async (key, signal) => (await getText(s3, Bucket, key, signal)) !== undefined,
+      command: (key) => `aws s3api put-object --bucket ${Bucket} --key ${key}`,
+    },
+    pointer: (key, signal) => store.get(key, signal),
+    records: recordsIn(s3, Bucket),
+    ledger: ledgerIn(s3, Bucket),
+    poolSweep: (signal) => poolSweepIn(s3, Bucket, signal),
+
+    async download({ bucket, key }, credentials, toFile, signal) {
+      // The pipeline's credentials read its artifact; ours cannot, and need not.
+      const artifacts = new S3Client({ requestHandler: TRANSFER_TIMEOUTS, credentials });
+      try {
+        const { Body } = await artifacts.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
+          abortSignal: signal,
+        });
+        await pipeline(Body as Readable, createWriteStream(toFile), { signal });
+      } finally {
+        artifacts.destroy();
+      }
+    },
+
+    async claim(Key, text, abortSignal) {
+      try {
+        const object = { Bucket, Key, Body: text, ContentType: 'text/plain' };
+        await s3.send(new PutObjectCommand({ ...object, IfNoneMatch: '*' }), { abortSignal });
+        return text;
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+      }
+      const held = await getText(s3, Bucket, Key, abortSignal);
+      if (held === undefined) throw new Error(`${Key}: taken a moment ago, gone now`);
+      return held;
+    },
+
+    async list(Prefix, abortSignal) {
+      const sizes = new Map<string, number>();
+      const pages = paginateListObjectsV2({ client: s3 }, { Bucket, Prefix }, { abortSignal });
+      for await (const { Contents = [] } of pages) {
+        for (const { Key = '', Size = 0 } of Contents) sizes.set(Key, Size);
+      }
+      return sizes;
+    },
+
+    async putNew({ key: Key, size, sha256, type }, body, signal) {
+      // The SDK pipes a stream and does not see it fail: the request would wait for the rest.
+      const broken = new AbortController();
+      let reason: unknown;
+      if (body instanceof Readable) {
+        body.once('error', (error) => {
+          reason = error;
+          broken.abort();
+        });
+      }
+      try {
+        await s3.send(
+          new PutObjectCommand({
+            Bucket,
+            Key,
+            Body: body,
+            ContentLength: size,
+            ContentType: type,
+            CacheControl: CACHE_FOR_EVER,
+            // Known before the first byte is sent, so S3 refuses what was damaged on its way.
+            ChecksumSHA256: sha256,
+            IfNoneMatch: '*',
+          }),
+          { abortSignal: AbortSignal.any([signal, broken.signal]) },
+        );
+        return 'written';
+      } catch (error) {
+        if (reason !== undefined) throw reason;
+        if (!isTaken(error)) throw error;
+      }
+      return comparison(Key, sha256, signal);
+    },
+
+    async copyNew({ key: Key, sha256 }, from, abortSignal) {
+      // A header, so what is not ASCII has to be percent-encoded; the slashes must not be.
+      const CopySource = `${Bucket}/${from.split('/').map(encodeURIComponent).join('/')}`;
+      try {
+        // Content-Type, Cache-Control and the kind of checksum go with it.
+        const { CopyObjectResult } = await s3.send(
+          new CopyObjectCommand({ Bucket, Key, CopySource, IfNoneMatch: '*' }),
+          { abortSignal },
+        );
+        const copied = CopyObjectResult?.ChecksumSHA256;
+        return copied === undefined || copied === sha256 ? 'written' : 'other';
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NoSuchKey') return 'missing';
+        if (!isTaken(error)) throw error;
+      }
+      return comparison(Key, sha256, abortSignal);
+    },
+  };
+
+  async function comparison(Key: string, sha256: string, abortSignal: AbortSignal) {
+    const { ChecksumSHA256 } = await s3.send(
+      new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }),
+      { abortSignal },
+    );
+    return ChecksumSHA256 === sha256 ? 'same' : 'other';
+  }
+}
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'PreconditionFailed';
