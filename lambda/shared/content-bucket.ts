@@ -85,9 +85,6 @@ export const recordsIn = (client: S3Client, bucket: string): PageStore =>
 /** Whether a conditional write met another writer's page. */
 function isRival(error: unknown): boolean {
   const { name, status } = factsOf(error);
-  // NoSuchKey: the page that was read is gone.
-  return (
-    ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'].includes(name) ||
-    status === 412
-  );
+  // NoSuchKey: the page that was read is gone. A 409 is not the answer yet: the other write may fail.
+  return name === 'PreconditionFailed' || name === 'NoSuchKey' || status === 412;
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { LedgerEntry, Manifest, ReleaseState } from '../../lib/release/contract.ts';
 import { backoffMs } from './clock.ts';
-import { describeError, isBusy } from './failure.ts';
+import { describeError, factsOf, isBusy } from './failure.ts';
 import type { Page, PageStore } from './page-store.ts';
 import type { StoreTime } from './store.ts';
 
@@ -176,7 +176,9 @@ async function persistently(
     try {
       if (await attempt()) return;
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      // Another write to the same page is under way, which then may or may not be made.
+      const again = isBusy(error) || factsOf(error).name === 'ConditionalRequestConflict';
+      if (!again) throw error;
       problem = error;
     }
     const wait = backoffMs(tries, 50, 2_000);
