@@ -41,13 +41,16 @@ const controlC = ({ child }: { child: ChildProcess }) =>
   process.kill(-(child.pid as number), 'SIGINT');
 
 /** What a run has in its temporary folder while it works, and its processes. */
-function leftBehind(temporary: string): { folders: string[]; processes: string[] } {
+function leftBehind(temporary: string): { left: string[]; processes: string[] } {
   const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes(temporary));
-  // Not the cache of tsx, which runs the command.
-  const folders = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
-  return { folders, processes };
+  // Not the cache of tsx, which runs the command and may write a moment after it has ended.
+  const left = readdirSync(temporary, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((file) => !/\/tsx-[^/]+\//.test(file));
+  return { left, processes };
 }
 
 async function aTakenPort(): Promise<{ server: Server; port: number }> {
@@ -79,7 +82,7 @@ test('npm start publishes the current commit, serves it, ends with Ctrl-C and go
   expect(await answer.text()).toBe(live);
   controlC(first);
   await first.ended;
-  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
+  await expect.poll(() => leftBehind(temporary)).toEqual({ left: [], processes: [] });
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
 
   const second = start(['--port', String(port), '--state', state], temporary);
@@ -94,11 +97,11 @@ test('Ctrl-C while the stack is synthesised ends it, and nothing is published af
   const state = await aDirectory('state');
   const temporary = await aDirectory('temporary');
   const run = start(['--port', '0', '--state', state], temporary);
-  await expect.poll(() => leftBehind(temporary).folders, { timeout: 20_000 }).not.toEqual([]);
+  await expect.poll(() => leftBehind(temporary).left, { timeout: 20_000 }).not.toEqual([]);
   controlC(run);
   await run.ended;
   expect(run.printed).not.toContain('Publishing');
-  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
+  await expect.poll(() => leftBehind(temporary)).toEqual({ left: [], processes: [] });
 });
 
 test('Ctrl-C in the middle of a build leaves nothing running', async () => {
@@ -110,7 +113,7 @@ test('Ctrl-C in the middle of a build leaves nothing running', async () => {
   expect(leftBehind(temporary).processes).not.toEqual([]);
   controlC(run);
   await run.ended;
-  await expect.poll(() => leftBehind(temporary)).toEqual({ folders: [], processes: [] });
+  await expect.poll(() => leftBehind(temporary)).toEqual({ left: [], processes: [] });
 });
 
 test.each([
