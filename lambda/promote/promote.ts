@@ -224,6 +224,21 @@ function kept(id: string, { freeze: { by, reason, at }, liveId }: Frozen): Outco
   };
 }
 
+/** Whether a clean-up has ended a release. One whose record is lost or damaged may still have all its files. */
+async function isOver(
+  id: string,
+  { records }: PromotePorts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const found = await recordOf(id, records, signal);
+    return found !== undefined && 'end' in found.record;
+  } catch (error) {
+    if (isBusy(error) || signal.aborted) throw error;
+    return false;
+  }
+}
+
 /** The failure to report once the release that did not come up is no longer live, or has to stay. */
 async function goBack(
   { releaseId: id, changed, previousId, older }: Token,
@@ -243,10 +258,18 @@ async function goBack(
     );
   }
   try {
-    const back = await takeBack(id, older, ports.pointer, { clock, endAt, signal });
+    const over = (to: string) => isOver(to, ports, signal);
+    const back = await takeBack(id, older, over, ports.pointer, { clock, endAt, signal });
     log('warn', 'taken back', { releaseId: id, result: back.kind, problem });
     if (back.kind === 'overtaken') {
       return overtaken({ releaseId: id }, back.liveId);
+    }
+    if (back.kind === 'gone') {
+      return new Failure(
+        'JobFailed',
+        `${wrong} Release ${back.to}, which was live before it, was deleted meanwhile: visitors get release ${id}.`,
+        options,
+      );
     }
     if (back.kind === 'nowhere') {
       const before =

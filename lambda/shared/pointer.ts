@@ -92,17 +92,23 @@ export type TakenBack =
   /** Somebody made another release live; nothing was written. */
   | { readonly kind: 'overtaken'; readonly liveId: string | undefined }
   /** There is no release to go back to; nothing was written. */
-  | { readonly kind: 'nowhere' };
+  | { readonly kind: 'nowhere' }
+  /** The release to go back to was ended meanwhile; nothing was written. */
+  | { readonly kind: 'gone'; readonly to: string };
 
 /**
  * Undoes the flip to release `id`: the release before it is live again, and `older` is remembered as
  * the one before that. Only if `id` is still live: what somebody else did since stays as it is.
+ *
+ * `isOver` says whether a release was ended. Asked in each try after the store's version was taken, as `pointerOf`
+ * is in `flip`: what is remembered as the one before may be one that a clean-up has deleted since.
  *
  * @throws Error as `flip` does.
  */
 export async function takeBack(
   id: string,
   older: string | undefined,
+  isOver: (id: string, signal: AbortSignal) => Promise<boolean>,
   store: PointerStore,
   time: StoreTime,
 ): Promise<TakenBack> {
@@ -119,6 +125,7 @@ export async function takeBack(
     const to = before === undefined ? undefined : readPointer(before)?.id;
     if (before === undefined || to === undefined || to === id)
       return { result: { kind: 'nowhere' } };
+    if (await isOver(to, time.signal)) return { result: { kind: 'gone', to } };
     const changes = new Map([
       [LIVE_KEY, before],
       [PREVIOUS_KEY, older],

@@ -14,6 +14,7 @@ import {
   type ReleaseRecord,
   releaseId,
   releasePrefix,
+  releaseTime,
 } from '../../lib/release/contract.ts';
 import { backoffMs, type Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
@@ -87,7 +88,7 @@ export type NewObject = Pick<ManifestFile, 'key' | 'size' | 'sha256' | 'type'>;
 export const VISITORS = 'Visitors still get the release that was live before.';
 
 /** For the whole upload, over all invocations. A release that takes longer than this is stuck. */
-const DEADLINE_MS = 60 * 60_000;
+export const DEADLINE_MS = 60 * 60_000;
 
 /**
  * Files up to this size are held in memory while they are sent, so that the SDK can send them
@@ -166,7 +167,8 @@ export async function upload(
         const planned = planRelease({
           id,
           revision,
-          createdAt: claimedAt(id),
+          // The same for everybody who works on that release.
+          createdAt: releaseTime(id),
           files: zip.files,
           live: live.manifest,
           immutable: ports.immutable,
@@ -313,13 +315,6 @@ async function abandon(
   } catch (error) {
     log('warn', 'the release was not marked as abandoned', { releaseId: id, ...logged(error) });
   }
-}
-
-/** The moment in a release's id: the same for everybody who works on that release. */
-function claimedAt(id: string): Date {
-  const [, year, month, day, hour, minute, second] =
-    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) ?? [];
-  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
 interface Live {

@@ -33,6 +33,8 @@ export const LIVE_KEY = 'live';
 export const PREVIOUS_KEY = 'previous';
 /** Holds a `Freeze` while publishing is frozen; missing otherwise. */
 export const FROZEN_KEY = 'frozen';
+/** When a clean-up ended releases for the last time. Written for the sake of the store's version. */
+export const PRUNED_KEY = 'pruned';
 
 /** Stored with every object. True for ever, since the bytes under a key never change. */
 export const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
@@ -175,13 +177,21 @@ export interface LedgerEntry {
   readonly pinned?: { readonly by: string; readonly at: string };
 }
 
+/** Which releases a clean-up keeps besides those that are needed anyway, as in the configuration's `retention`. */
+export interface RetentionLimits {
+  /** So many of the newest. */
+  readonly newest: number;
+  /** All that are younger than so many days; files of the pool too. */
+  readonly days: number;
+}
+
 /**
  * While a clean-up sweeps the pool: which files it is about to delete. An upload that begins meanwhile relies on
  * none of them.
  */
 export interface PoolSweep {
   readonly version: 1;
-  /** Keys in the content bucket. */
+  /** Keys in the content bucket. None: the sweep is over. */
   readonly keys: readonly string[];
   readonly by: string;
   /** ISO 8601, UTC. */
@@ -223,6 +233,11 @@ export interface GateLimits {
 export function releaseId(now: Date, revision: string): string {
   const time = now.toISOString().replace(/[-:]|\.\d+/g, '');
   return `${time}-${revision.replace(/[^0-9A-Za-z]/g, '').slice(0, 7) || 'unknown'}`;
+}
+
+/** The moment in a release's id, to the second. The id has to match `RELEASE_ID`. */
+export function releaseTime(id: string): Date {
+  return new Date(id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 /**

@@ -8,6 +8,7 @@ import { aClock, anAwsError } from '../support/job.ts';
 import { A, B, C, PointerStoreFake, pointerTo, textOf } from '../support/pointer-store.ts';
 
 const to = (id: string) => async () => pointerTo(id);
+const isNever = async () => false;
 
 const time = (clock = aClock()): StoreTime => ({
   clock,
@@ -215,27 +216,33 @@ describe('a flip is taken back', () => {
   test('to exactly the state before it', async () => {
     const store = new PointerStoreFake({ live: textOf(A), previous: textOf(C) });
     const { older } = (await flip(to(B), store, time())) as { older: string | undefined };
-    expect(await takeBack(B, older, store, time())).toEqual({ kind: 'back', to: A });
+    expect(await takeBack(B, older, isNever, store, time())).toEqual({ kind: 'back', to: A });
     expect(store.contents()).toEqual({ live: textOf(A), previous: textOf(C) });
   });
 
   test('without a trace of a previous that was not there', async () => {
     const store = new PointerStoreFake({ live: textOf(A) });
     await flip(to(B), store, time());
-    await takeBack(B, undefined, store, time());
+    await takeBack(B, undefined, isNever, store, time());
     expect(store.contents()).toEqual({ live: textOf(A) });
   });
 
   test('only if the release is still live: what somebody else did since stays', async () => {
     const store = new PointerStoreFake({ live: textOf(C), previous: textOf(B) });
-    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'overtaken', liveId: C });
+    expect(await takeBack(B, undefined, isNever, store, time())).toEqual({
+      kind: 'overtaken',
+      liveId: C,
+    });
     expect(store.writes).toBe(0);
   });
 
   test('or not, when somebody is faster by a moment', async () => {
     const store = new PointerStoreFake({ live: textOf(B), previous: textOf(A) });
     store.beforePut = () => store.write({ live: textOf(C), previous: textOf(B) });
-    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'overtaken', liveId: C });
+    expect(await takeBack(B, undefined, isNever, store, time())).toEqual({
+      kind: 'overtaken',
+      liveId: C,
+    });
     expect(store.contents()).toEqual({ live: textOf(C), previous: textOf(B) });
   });
 
@@ -245,8 +252,20 @@ describe('a flip is taken back', () => {
     ['it is the same', { previous: textOf(B) }],
   ])('never to a release before it if %s', async (_, values) => {
     const store = new PointerStoreFake({ live: textOf(B), ...values });
-    expect(await takeBack(B, undefined, store, time())).toEqual({ kind: 'nowhere' });
+    expect(await takeBack(B, undefined, isNever, store, time())).toEqual({ kind: 'nowhere' });
     expect(store.contents()).toEqual({ live: textOf(B), ...values });
+  });
+
+  test('never to one that a clean-up has ended, even if it did so a moment ago', async () => {
+    const store = new PointerStoreFake({ live: textOf(B), previous: textOf(A) });
+    const ended = new Set<string>();
+    store.beforePut = () => {
+      ended.add(A);
+      store.write({ pruned: 'now' });
+    };
+    const isEnded = async (id: string) => ended.has(id);
+    expect(await takeBack(B, undefined, isEnded, store, time())).toEqual({ kind: 'gone', to: A });
+    expect(store.contents().live).toBe(textOf(B));
   });
 
   test('once, though the answer got lost', async () => {
@@ -254,7 +273,7 @@ describe('a flip is taken back', () => {
     store.afterPut = () => {
       if (store.writes === 1) throw anAwsError('TimeoutError');
     };
-    expect(await takeBack(B, textOf(C), store, time())).toEqual({ kind: 'back', to: A });
+    expect(await takeBack(B, textOf(C), isNever, store, time())).toEqual({ kind: 'back', to: A });
     expect(store.contents()).toEqual({ live: textOf(A), previous: textOf(C) });
     expect(store.writes).toBe(1);
   });
@@ -270,7 +289,7 @@ test('whatever order a promotion, its taking back, a freeze and another promotio
       const bad = async () => {
         const flipped = await flip(to(B), store, time());
         if (flipped.kind === 'frozen') return flipped;
-        return takeBack(B, flipped.older, store, time());
+        return takeBack(B, flipped.older, isNever, store, time());
       };
       const results = Promise.all([
         bad(),

@@ -313,6 +313,38 @@ describe('a release that does not come up is taken back', () => {
     expect(clock.slept).toHaveLength(1);
   });
 
+  test('but not to a release that a clean-up has ended since: its files are being deleted', async () => {
+    const end = { state: 'retired', at: '2026-11-23T07:00:00.000Z', by: 'the daily clean-up' };
+    const { runToTheEnd, pointer, site } = aSite({
+      records: recordsWith((id) =>
+        JSON.stringify(id === A ? { version: 2, id, end } : aManifest(id, 'index.html')),
+      ),
+    });
+    site.health = 404;
+    await expect(runToTheEnd()).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: `120 seconds after release ${B} went live the site does not answer as it should: /health answered 404. Release ${A}, which was live before it, was deleted meanwhile: visitors get release ${B}.`,
+    });
+    expect(pointer.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
+  });
+
+  test.each<[string, (id: string) => string | undefined]>([
+    ['lost', () => undefined],
+    ['damaged', () => '{'],
+  ])(
+    'and to one whose record is %s all the same: its files may well be there',
+    async (_, record) => {
+      const { runToTheEnd, pointer, site } = aSite({
+        records: recordsWith((id) =>
+          id === A ? record(id) : JSON.stringify(aManifest(id, 'index.html')),
+        ),
+      });
+      site.health = 404;
+      await expect(runToTheEnd()).rejects.toMatchObject({ message: /visitors get release/i });
+      expect(pointer.contents()).toEqual({ live: textOf(A) });
+    },
+  );
+
   test('and if that does not succeed either, the message says both', async () => {
     const { runToTheEnd, pointer, site } = aSite();
     site.health = 404;
