@@ -30,5 +30,6 @@ export const config: SiteConfig = {
   // contentOnDestroy: 'retain',
   // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },
   // health: { path: '/', deadlineSeconds: 120 },
+  // retention: { newest: 10, days: 30 },
   // contentSecurityPolicy: "default-src 'self'; …",
 };

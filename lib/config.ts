@@ -88,6 +88,34 @@ export interface SiteConfig {
    * @default { path: '/', deadlineSeconds: 120 }
    */
   readonly health?: HealthConfig;
+
+  /**
+   * Which releases can be gone back to: how long the daily clean-up leaves them. The live release, the one
+   * before it, pinned ones, all newer than the live one, and what any of these is based on always stay.
+   *
+   * Less saves storage and nothing else: what is kept costs 0.023 US dollars for each GB and month.
+   *
+   * @default { newest: 10, days: 30 }
+   */
+  readonly retention?: RetentionConfig;
+}
+
+/** Which releases the daily clean-up leaves, besides those that it never deletes. */
+export interface RetentionConfig {
+  /**
+   * So many of the newest releases, from 1 to 10,000, however old they are.
+   *
+   * @default 10
+   */
+  readonly newest?: number;
+
+  /**
+   * All releases that are younger than so many days, from 0 to 3,650. A file of the pool that no release
+   * which is kept has any more stays as long, for tabs that are still open.
+   *
+   * @default 30
+   */
+  readonly days?: number;
 }
 
 /** What the promotion looks at through CloudFront, as a visitor without cookies would. */
@@ -247,11 +275,14 @@ export interface BuildspecBuild {
 type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : never;
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
-export type ResolvedConfig = Complete<Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health'>> & {
+export type ResolvedConfig = Complete<
+  Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health' | 'retention'>
+> & {
   readonly source: Complete<SourceConfig>;
   readonly build: Complete<BuildConfig>;
   readonly gates: Complete<GatesConfig>;
   readonly health: Complete<HealthConfig>;
+  readonly retention: Complete<RetentionConfig>;
 };
 
 /**
@@ -484,6 +515,20 @@ const health = options({
   ),
 });
 
+const NEWEST = 'use a whole number from 1 to 10000';
+const DAYS = 'use a whole number of days from 0 to 3650';
+
+const retention = options({
+  newest: v.optional(
+    v.pipe(v.number(NEWEST), v.integer(NEWEST), v.minValue(1, NEWEST), v.maxValue(10_000, NEWEST)),
+    10,
+  ),
+  days: v.optional(
+    v.pipe(v.number(DAYS), v.integer(DAYS), v.minValue(0, DAYS), v.maxValue(3_650, DAYS)),
+    30,
+  ),
+});
+
 const siteConfig = options({
   name: text(
     /^[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/,
@@ -510,4 +555,5 @@ const siteConfig = options({
   ),
   gates: v.optional(gates, {}),
   health: v.optional(health, {}),
+  retention: v.optional(retention, {}),
 });

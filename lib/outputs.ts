@@ -26,5 +26,10 @@ export class Outputs extends Construct {
     );
     output('DistributionId', 'The CloudFront distribution', distribution.distributionId);
     output('ContentBucket', 'Every release', hosting.content.bucket.bucketName);
+    output(
+      'KeyValueStore',
+      'Which release is live: npm run releases finds it here',
+      hosting.router.keyValueStore.keyValueStoreArn,
+    );
   }
 }

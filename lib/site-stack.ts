@@ -7,6 +7,7 @@ import { Outputs } from './outputs.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { Invalidate } from './release/invalidate.ts';
 import { Promote } from './release/promote.ts';
+import { Prune } from './release/prune.ts';
 import { Upload } from './release/upload.ts';
 
 export interface SiteStackProps extends StackProps {
@@ -25,6 +26,8 @@ export class SiteStack extends Stack {
     const invalidate = new Invalidate(this, 'Invalidate', { hosting });
 
     const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });
+
+    new Prune(this, 'Prune', { config, hosting });
 
     new Outputs(this, 'Outputs', { hosting, pipeline });
     tidyBucketEmptying(this);

@@ -9,7 +9,8 @@ export interface BusEvent {
 }
 
 interface Rule {
-  readonly pattern: Pattern;
+  /** What makes it fire; without one a schedule does. */
+  readonly pattern: Pattern | undefined;
   readonly targets: readonly string[];
 }
 
@@ -23,8 +24,9 @@ export class EventRules {
   constructor(assembly: Assembly) {
     this.rules = assembly.ofType('AWS::Events::Rule').flatMap(({ logicalId, type, properties }) => {
       const place = `${logicalId} (${type})`;
-      const { EventPattern, State, Targets } = properties;
-      const pattern = parsePattern(EventPattern, `${place}: EventPattern`);
+      const { EventPattern, ScheduleExpression, State, Targets } = properties;
+      const scheduled = EventPattern === undefined && ScheduleExpression !== undefined;
+      const pattern = scheduled ? undefined : parsePattern(EventPattern, `${place}: EventPattern`);
       const targets = Targets.map(({ Arn }: { Arn: string }) => Arn) as string[];
       return State === 'DISABLED' ? [] : [{ pattern, targets }];
     });
@@ -33,7 +35,14 @@ export class EventRules {
   /** The ARNs of all targets whose rule matches. */
   targetsOf(event: BusEvent): string[] {
     return this.rules
-      .filter(({ pattern }) => matches(pattern, event))
+      .filter(({ pattern }) => pattern !== undefined && matches(pattern, event))
+      .flatMap(({ targets }) => targets);
+  }
+
+  /** The ARNs of all targets that a schedule reaches. Nothing here looks at the clock. */
+  scheduledTargets(): string[] {
+    return this.rules
+      .filter(({ pattern }) => pattern === undefined)
       .flatMap(({ targets }) => targets);
   }
 }
@@ -41,7 +50,7 @@ export class EventRules {
 /** Lists of exact strings, which is what CDK writes for a repository. Anything finer is refused, not guessed. */
 function parsePattern(pattern: object | undefined, place: string): Pattern {
   if (pattern === undefined)
-    throw new Error(`${place}: got nothing; the local run knows no schedules yet`);
+    throw new Error(`${place}: got nothing; a rule has a pattern or a schedule`);
   return Object.fromEntries(
     Object.entries(pattern).map(([field, value]) => {
       if (!Array.isArray(value)) return [field, parsePattern(value, `${place}.${field}`)];

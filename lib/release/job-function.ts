@@ -1,80 +1,15 @@
-import { fileURLToPath } from 'node:url';
-import { Duration, RemovalPolicy, type Size } from 'aws-cdk-lib';
-import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { acknowledgeWildcards } from '../acknowledge.ts';
+import { SiteFunction, type SiteFunctionProps } from './site-function.ts';
 
-export interface JobFunctionProps {
-  /** The folder under `lambda/` whose `index.ts` exports `handler`. */
-  readonly handler: string;
-  readonly description: string;
-  readonly timeout: Duration;
-  /** In MiB. Lambda gives processor time in proportion: 1,769 are one whole core. */
-  readonly memorySize: number;
-  /** @default 512 MiB, Lambda's own */
-  readonly ephemeralStorageSize?: Size;
-  readonly environment: Record<string, string>;
-}
-
-/**
- * A Lambda function that does a CodePipeline job and reports its result itself: bundled with the
- * SDK it was tested with, logging to a group of its own, never retried behind the pipeline's back.
- */
-export class JobFunction extends Construct implements IGrantable {
-  readonly function: NodejsFunction;
-  readonly grantPrincipal: IPrincipal;
-
-  constructor(scope: Construct, id: string, { handler, ...props }: JobFunctionProps) {
-    super(scope, id);
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: RetentionDays.ONE_MONTH,
-      // Logs explain releases of this stack; without it there is nothing left to explain.
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    // Not AWSLambdaBasicExecutionRole: that one may write to, and create, every log group there is.
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-    });
-    logGroup.grantWrite(role);
-
-    this.function = new NodejsFunction(this, 'Function', {
-      ...props,
-      role,
-      logGroup,
-      entry: inLambda(`${handler}/index.ts`),
-      depsLockFilePath: inLambda('../package-lock.json'),
-      projectRoot: inLambda('..'),
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      // The handler reports every failure to the pipeline. Lambda's own retries would run the job
-      // again minutes later, when the pipeline has moved on.
-      retryAttempts: 0,
-      maxEventAge: Duration.minutes(5),
-      bundling: {
-        bundleAwsSDK: true,
-        format: OutputFormat.CJS,
-        // The SDK's ES modules let esbuild drop what is unused: half the start-up time.
-        mainFields: ['module', 'main'],
-        target: 'node24',
-        minify: true,
-        esbuildArgs: {
-          '--alias:@aws-sdk/credential-provider-node': inLambda(
-            'shared/environment-credentials.ts',
-          ),
-        },
-      },
-    });
-    this.grantPrincipal = role;
+/** A function that does a CodePipeline job and reports its result itself. */
+export class JobFunction extends SiteFunction {
+  constructor(scope: Construct, id: string, props: SiteFunctionProps) {
+    super(scope, id, props);
     acknowledgeWildcards(
-      role,
+      this,
       ['*'],
       'IAM knows no resource for job results; a job id is an unguessable UUID of this account.',
     );
   }
 }
-
-const inLambda = (path: string): string =>
-  fileURLToPath(new URL(`../../lambda/${path}`, import.meta.url));

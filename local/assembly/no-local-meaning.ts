@@ -7,6 +7,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     'one user runs everything here; what the policies allow is tested on the template',
   'AWS::IAM::Policy':
     'one user runs everything here; what the policies allow is tested on the template',
+  'AWS::Lambda::Permission': 'whoever can reach this machine may invoke a function here',
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',
@@ -70,7 +71,9 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     RestartExecutionOnUpdate: 'nothing is updated while the local run is up',
   },
   'AWS::Events::Rule': {
+    Description: 'a label for the console',
     'Targets[].Id': 'a label for the console',
+    'Targets[].RetryPolicy': 'an event is delivered at once here',
     'Targets[].RoleArn': 'one user runs everything here',
   },
 };

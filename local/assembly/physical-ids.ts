@@ -118,6 +118,7 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
   'AWS::CodePipeline::Pipeline': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::S3::BucketPolicy': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::Lambda::EventInvokeConfig': ({ name }) => ({ ref: name, attributes: {} }),
+  'AWS::Lambda::Permission': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::Events::Rule': (subject) => ({
     ref: subject.name,
     attributes: { Arn: arn('events', subject, `rule/${subject.name}`) },

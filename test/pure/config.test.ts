@@ -39,6 +39,7 @@ test('a name is enough: every other option has a default', () => {
       links: 'report',
     },
     health: { path: '/', deadlineSeconds: 120 },
+    retention: { newest: 10, days: 30 },
   });
 });
 
@@ -99,7 +100,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, contentSecurityPolicy, gates, health',
+    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, contentSecurityPolicy, gates, health, retention',
   ]);
 });
 
@@ -213,6 +214,21 @@ describe('a value that would fail only in AWS is refused here', () => {
       'a switch for links',
       { gates: { links: true } },
       `gates.links: got true; use 'report', 'strict' or 'off'`,
+    ],
+    [
+      'no release at all kept',
+      { retention: { newest: 0 } },
+      'retention.newest: got 0; use a whole number from 1 to 10000',
+    ],
+    [
+      'a retention of less than nothing',
+      { retention: { days: -1 } },
+      'retention.days: got -1; use a whole number of days from 0 to 3650',
+    ],
+    [
+      'a retention in words',
+      { retention: { days: '30 days' } },
+      'retention.days: got "30 days"; use a whole number of days from 0 to 3650',
     ],
     [
       'a gate that does not exist',

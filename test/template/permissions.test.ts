@@ -100,6 +100,24 @@ describe('each function may do its own work and nothing else', () => {
       ].sort(),
     );
   });
+
+  test('Prune deletes files of releases and of the pool, ends records, and makes promotions look again', () => {
+    expect(of('PruneDailyRole')).toEqual(
+      [
+        `cloudfront-keyvaluestore:DescribeKeyValueStore on ${STORE}`,
+        `cloudfront-keyvaluestore:GetKey on ${STORE}`,
+        `cloudfront-keyvaluestore:UpdateKeys on ${STORE}`,
+        `s3:DeleteObject on ${CONTENT}/assets/*`,
+        `s3:DeleteObject on ${CONTENT}/releases/*`,
+        ...['_site/ledger/*', '_site/pool-sweep.json', '_site/releases/*'].flatMap((keys) => [
+          `s3:GetObject on ${CONTENT}/${keys}`,
+          `s3:PutObject on ${CONTENT}/${keys}`,
+        ]),
+        `s3:ListBucket on ${CONTENT}`,
+        ...log('PruneDaily'),
+      ].sort(),
+    );
+  });
 });
 
 test('the build, which runs code from the repository, reaches artifacts and logs only', () => {
@@ -112,14 +130,21 @@ test('the build, which runs code from the repository, reaches artifacts and logs
   }
 });
 
-test('only Promote may touch the pointer, and only the jobs the content', () => {
+test('only Promote and Prune may write to the store, only the functions touch the content, only Prune deletes', () => {
   const touching = (what: string, action: RegExp) =>
     [...grants()]
       .filter(([, lines]) => lines.some((line) => reaches(line, what) && action.test(line)))
       .map(([role]) => role);
-  expect(touching(STORE, /UpdateKeys|PutKey|DeleteKey/)).toEqual(['PromoteJobRole']);
-  expect(touching(CONTENT, /./).sort()).toEqual(['PromoteJobRole', 'UploadJobRole']);
-  expect(touching(CONTENT, /Delete/)).toEqual([]);
+  expect(touching(STORE, /UpdateKeys|PutKey|DeleteKey/)).toEqual([
+    'PromoteJobRole',
+    'PruneDailyRole',
+  ]);
+  expect(touching(CONTENT, /./).sort()).toEqual([
+    'PromoteJobRole',
+    'PruneDailyRole',
+    'UploadJobRole',
+  ]);
+  expect(touching(CONTENT, /Delete/)).toEqual(['PruneDailyRole']);
 });
 
 test('no policy grants a whole service', () => {

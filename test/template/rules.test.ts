@@ -85,10 +85,10 @@ describe('npx cdk synth', () => {
     expect(report.pluginReports).toEqual([]);
   });
 
-  test('bundles the SDK into every job function, and Invalidate into 360 KB', () => {
+  test('bundles the SDK into every function, and Invalidate into 360 KB', () => {
     const assembly = new Assembly(out);
     const bundles = assembly.ofType('AWS::Lambda::Function').flatMap((resource) => {
-      const job = /^(Upload|Promote|Invalidate)/.exec(resource.logicalId)?.[0];
+      const job = /^(Upload|Promote|Invalidate|Prune)/.exec(resource.logicalId)?.[0];
       if (!job) return [];
       return [
         [
@@ -97,7 +97,7 @@ describe('npx cdk synth', () => {
         ] as const,
       ];
     });
-    expect(bundles.map(([job]) => job)).toEqual(['Upload', 'Promote', 'Invalidate']);
+    expect(bundles.map(([job]) => job)).toEqual(['Upload', 'Promote', 'Invalidate', 'Prune']);
     for (const [job, code] of bundles) {
       const required = [...code.toString().matchAll(/require\("([^"]+)"\)/g)].map(([, name]) =>
         String(name),

@@ -289,7 +289,9 @@ describe('the pipeline', () => {
   });
 
   test('a push to the branch starts it, from either kind of source', () => {
-    expect(theOnly('AWS::Events::Rule').EventPattern.detail).toEqual({
+    const [rule, more] = properties('AWS::Events::Rule').filter(({ EventPattern }) => EventPattern);
+    expect(more).toBeUndefined();
+    expect(rule.EventPattern.detail).toEqual({
       event: ['referenceCreated', 'referenceUpdated'],
       referenceName: ['main'],
     });
@@ -350,9 +352,13 @@ describe('the pipeline', () => {
 describe('the functions', () => {
   const functions = () => resources('AWS::Lambda::Function');
   const jobs = () => functions().filter(([id]) => /^(Upload|Promote|Invalidate)/.test(id));
+  /** All but the one of CDK that empties buckets. */
+  const own = () => [...jobs(), prune()];
+  const prune = (of = template()) =>
+    resources('AWS::Lambda::Function', of).find(([id]) => id.startsWith('Prune')) as [string, any];
 
   test('run on nodejs24.x and arm64 and log to a group that ends', () => {
-    expect(jobs()).toHaveLength(3);
+    expect(own()).toHaveLength(4);
     for (const [id, { Properties }] of functions()) {
       expect(Properties.Runtime, id).toBe('nodejs24.x');
       expect(Properties.Architectures, id).toEqual(['arm64']);
@@ -363,10 +369,10 @@ describe('the functions', () => {
     }
   });
 
-  test('are never run again behind the back of the pipeline', () => {
+  test('are never run again by Lambda itself, when things have moved on', () => {
     const configured = properties('AWS::Lambda::EventInvokeConfig');
     expect(configured.map(({ FunctionName }) => FunctionName.Ref).sort()).toEqual(
-      jobs()
+      own()
         .map(([id]) => id)
         .sort(),
     );
@@ -397,6 +403,35 @@ describe('the functions', () => {
     );
   });
 
+  test('the clean-up runs once a day, and keeps what the config says', () => {
+    const [[, rule], ...more] = resources('AWS::Events::Rule').filter(
+      ([, { Properties }]) => Properties.ScheduleExpression,
+    ) as [[string, any]];
+    expect(more).toEqual([]);
+    const [id] = prune();
+    expect(rule.Properties).toMatchObject({
+      ScheduleExpression: 'cron(17 3 * * ? *)',
+      State: 'ENABLED',
+      Targets: [{ Arn: { 'Fn::GetAtt': [id, 'Arn'] }, RetryPolicy: { MaximumRetryAttempts: 0 } }],
+    });
+    const of = aTemplate({ immutable: ['assets/*'], retention: { newest: 3 } });
+    const { IMMUTABLE_PATTERNS, RETENTION } = prune(of)[1].Properties.Environment.Variables;
+    expect(JSON.parse(IMMUTABLE_PATTERNS)).toEqual(['assets/*']);
+    expect(JSON.parse(RETENTION)).toEqual({ newest: 3, days: 30 });
+  });
+
+  test('only the rule of the schedule may invoke the clean-up, and nobody a job but its pipeline', () => {
+    const [id] = prune();
+    const permissions = properties('AWS::Lambda::Permission');
+    expect(permissions).toHaveLength(1);
+    expect(permissions[0]).toMatchObject({
+      Action: 'lambda:InvokeFunction',
+      FunctionName: { 'Fn::GetAtt': [id, 'Arn'] },
+      Principal: 'events.amazonaws.com',
+    });
+    expect(text(permissions[0].SourceArn)).toMatch(/^\{PruneSchedule\w+\.Arn\}$/);
+  });
+
   test('end before CodePipeline stops waiting for them', () => {
     // A Lambda action without an answer for 20 minutes has failed (aws-facts: action-reference-Lambda).
     for (const [id, { Properties }] of jobs()) expect(Properties.Timeout, id).toBeLessThan(20 * 60);
@@ -417,6 +452,7 @@ test('the outputs are what a person needs next', () => {
       'https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/{Pipeline}/view?region=eu-west-1',
     DistributionId: '{HostingDeliveryDistribution}',
     ContentBucket: '{HostingContentBucket}',
+    KeyValueStore: '{HostingRouterKeyValueStore.Arn}',
   });
   const connected = aTemplate({ source: { ...CONNECTION, branch: 'live' } });
   expect(outputs(connected).PushTo).toBe('group/team/shop, branch live');

@@ -1,0 +1,68 @@
+import type { RetentionLimits } from '../../lib/release/contract.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { PageStore } from '../shared/page-store.ts';
+import type { Invocation } from '../shared/run-job.ts';
+import type { PointerStore } from '../shared/store.ts';
+
+/** The content bucket and the pointer, in this function's own words. */
+export interface PrunePorts {
+  /** Path patterns of the files that all releases share. */
+  readonly immutable: readonly string[];
+  readonly retention: RetentionLimits;
+  readonly pointer: PointerStore;
+  readonly records: PageStore;
+  readonly ledger: PageStore;
+  /** The one announcement of a sweep, whatever the id. */
+  readonly sweeps: PageStore;
+  /** The objects whose keys begin with that, in pages. */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<readonly StoredFile[]>;
+  /** The names of the folders directly below a prefix. */
+  folders(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Deletes up to 1,000 objects. One that is gone already is no error. */
+  remove(keys: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+export interface StoredFile {
+  readonly key: string;
+  /** In bytes. */
+  readonly size: number;
+  /** In milliseconds since 1970. */
+  readonly modified: number;
+}
+
+/** What every step of a clean-up works with. */
+export interface Context {
+  readonly ports: PrunePorts;
+  /** Who cleans up, for the ledger. */
+  readonly by: string;
+  readonly clock: Clock;
+  readonly invocation: Invocation;
+}
+
+/** As many as S3 deletes with one request. */
+export const BATCH = 1_000;
+
+/** What was deleted, or would be. */
+export interface Tally {
+  /** Of releases. */
+  files: number;
+  poolFiles: number;
+  /** Of both. */
+  bytes: number;
+}
+
+/** Something is odd, and until somebody has looked at it nothing is deleted. */
+export class PruneRefused extends Error {
+  /** @param visitors what they get meanwhile, a whole sentence */
+  constructor(why: string, visitors: string, options: { readonly cause?: unknown } = {}) {
+    super(`The clean-up stopped and deletes nothing: ${why} ${visitors}`, options);
+    this.name = 'PruneRefused';
+  }
+}
+
+/** Time for what is left to do once a clean-up stops in the middle. */
+const LAST_MS = 5_000;
+
+/** Whether a clean-up has to stop where it is. The next one goes on from there. */
+export const isOver = ({ clock, invocation }: Context): boolean =>
+  invocation.signal.aborted || clock.now() >= invocation.endAt - LAST_MS;

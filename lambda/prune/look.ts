@@ -1,0 +1,263 @@
+import {
+  type LedgerEntry,
+  LIVE_KEY,
+  MANIFESTS_PREFIX,
+  type Manifest,
+  PREVIOUS_KEY,
+  RELEASE_ID,
+  RELEASES_PREFIX,
+  type ReleaseRecord,
+  releaseTime,
+} from '../../lib/release/contract.ts';
+import { describeError } from '../shared/failure.ts';
+import { readEntry } from '../shared/ledger.ts';
+import { DamagedManifest, isManifest, readRecord } from '../shared/manifest.ts';
+import { readPointer } from '../shared/pointer.ts';
+import { type Context, PruneRefused } from './context.ts';
+import { type KeepReason, type Pointers, reasonsToKeep } from './retention.ts';
+
+/** What there is, and what of it is needed. */
+export interface Seen {
+  readonly kind: 'seen';
+  readonly live: string;
+  /** Newest first. */
+  readonly kept: readonly { readonly id: string; readonly reasons: readonly KeepReason[] }[];
+  /** Every object that a kept release consists of. */
+  readonly keys: Set<string>;
+  /** Releases that may go, oldest first, each with the version of its record. */
+  readonly outdated: readonly { readonly id: string; readonly version: string }[];
+  /** Uploads that died; without a version, only their files are left. */
+  readonly dead: readonly { readonly id: string; readonly version: string | undefined }[];
+  /** Releases that have ended before. */
+  readonly ended: ReadonlySet<string>;
+  /** Releases that have files under their own prefix. */
+  readonly folders: ReadonlySet<string>;
+  /** Releases that have a record. */
+  readonly recorded: ReadonlySet<string>;
+  readonly notes: readonly string[];
+}
+
+/** An upload is under way: what it relies on is not known before its end. */
+export interface Busy {
+  readonly kind: 'busy';
+  readonly why: string;
+}
+
+/** The ledger and the pointer say different things, as they do for a moment after every promotion. */
+export interface Odd {
+  readonly kind: 'odd';
+  readonly refusal: PruneRefused;
+}
+
+/** How many records are read at a time: one of a large site has some ten megabytes. */
+const AT_ONCE = 4;
+
+/**
+ * An upload that has not ended after this long never will: it gives itself an hour, and its last invocation ends within
+ * a quarter. A test holds this against the upload's own limit.
+ */
+export const DEAD_AFTER_MS = 3 * 60 * 60_000;
+
+/**
+ * Reads the pointer, every release's record and its page in the ledger, and decides what stays.
+ *
+ * @throws PruneRefused if any of it is not as it should be.
+ */
+export async function look(context: Context): Promise<Seen | Busy | Odd> {
+  const { ports, clock, invocation } = context;
+  const { signal } = invocation;
+  const pointers = await pointersIn(context);
+  const { live, previous } = pointers;
+  const visitors = `Visitors get release ${live}.`;
+  const refuse = (why: string, cause?: unknown) => new PruneRefused(why, visitors, { cause });
+
+  const recorded = await recordsIn(context);
+  const newestFirst = [...recorded].sort().reverse();
+  const folders = new Set(await ports.folders(RELEASES_PREFIX, signal));
+
+  const kept: Seen['kept'][number][] = [];
+  const keys = new Set<string>();
+  const outdated: Seen['outdated'][number][] = [];
+  const dead: Seen['dead'][number][] = [];
+  const ended = new Set<string>();
+  const bases = new Set<string>();
+  const notes: string[] = [];
+  let liveRecord: ReleaseRecord | undefined;
+  const lastStates = new Map<string, LedgerEntry['states'][number]>();
+  let rank = 0;
+
+  for (let from = 0; from < newestFirst.length; from += AT_ONCE) {
+    const ids = newestFirst.slice(from, from + AT_ONCE);
+    const read = await Promise.all(ids.map((id) => readBoth(id, context)));
+    for (const { id, version, record, damage, entry } of read) {
+      if (version === undefined) continue;
+      const state = entry?.states.at(-1);
+      if (state) lastStates.set(id, state);
+      if (record && id === live) liveRecord = record;
+      if (record && 'end' in record) {
+        ended.add(id);
+        continue;
+      }
+      if (record && 'upload' in record) {
+        if (clock.now() - releaseTime(id).getTime() < DEAD_AFTER_MS) {
+          return {
+            kind: 'busy',
+            why: `Release ${id} is being uploaded since ${record.upload.at} (job ${record.upload.job}), and nobody knows yet which files it will need.`,
+          };
+        }
+        dead.push({ id, version });
+        continue;
+      }
+
+      const candidate = {
+        id,
+        rank,
+        isBase: bases.has(id),
+        pinned: entry && entry.pinned !== undefined,
+      };
+      rank += 1;
+      const reasons = reasonsToKeep(candidate, pointers, ports.retention, clock.now());
+      const manifest = record as Manifest | undefined;
+      if (manifest === undefined) {
+        // Old, and nobody could ever promote it: its files are known by their prefix.
+        if (reasons.every((reason) => reason === 'unknown')) {
+          outdated.push({ id, version });
+          continue;
+        }
+        throw refuse(
+          `the ${describeError(damage).replace(/^DamagedManifest: /, '')}; nobody knows which files release ${id} (${reasons.join(', ')}) consists of.`,
+          damage,
+        );
+      }
+      if (reasons.length === 0) {
+        outdated.push({ id, version });
+        continue;
+      }
+      if (reasons.includes('unknown')) {
+        notes.push(
+          `Release ${id} stays, because its page in the ledger is missing or damaged and may have said that it is pinned. "npm run releases -- unpin ${id}" writes it anew.`,
+        );
+      }
+      kept.push({ id, reasons });
+      bases.add(manifest.pointer.base);
+      for (const { key } of manifest.files) keys.add(key);
+    }
+  }
+
+  if (liveRecord === undefined) {
+    throw refuse(`release ${live} is live, but it has no manifest.`);
+  }
+  if (!isManifest(liveRecord)) {
+    throw refuse(
+      'end' in liveRecord
+        ? `release ${live} is live, but was ${liveRecord.end.state} at ${liveRecord.end.at} by ${liveRecord.end.by}. Publish or promote another release.`
+        : `release ${live} is live, but its upload has not ended.`,
+    );
+  }
+  const contradiction = contradictionIn(lastStates, live);
+  if (contradiction !== undefined) return { kind: 'odd', refusal: refuse(contradiction) };
+  if (previous !== undefined && ended.has(previous)) {
+    notes.push(
+      `Release ${previous}, the one before the live one, has ended: rolling back needs another.`,
+    );
+  }
+
+  for (const name of folders) {
+    if (recorded.has(name)) continue;
+    if (!RELEASE_ID.test(name)) {
+      notes.push(`${RELEASES_PREFIX}${name}/ is no release of this project and was left alone.`);
+    } else if (clock.now() - releaseTime(name).getTime() >= DEAD_AFTER_MS) {
+      dead.push({ id: name, version: undefined });
+    }
+  }
+  return {
+    kind: 'seen',
+    live,
+    kept,
+    keys,
+    outdated: outdated.reverse(),
+    dead,
+    ended,
+    folders,
+    recorded,
+    notes,
+  };
+}
+
+/** The releases that have a record, from its claim to its end. */
+export async function recordsIn({ ports, invocation }: Context): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for await (const page of ports.list(MANIFESTS_PREFIX, invocation.signal)) {
+    for (const { key } of page) {
+      const id = key.slice(MANIFESTS_PREFIX.length).replace(/\.json$/, '');
+      if (RELEASE_ID.test(id)) ids.add(id);
+    }
+  }
+  return ids;
+}
+
+async function pointersIn({ ports, invocation }: Context): Promise<Pointers> {
+  const unknown = 'Open /.well-known/release on the site to see what visitors get.';
+  let live: string | undefined;
+  let previous: string | undefined;
+  try {
+    live = await ports.pointer.get(LIVE_KEY, invocation.signal);
+    previous = await ports.pointer.get(PREVIOUS_KEY, invocation.signal);
+  } catch (error) {
+    const why = `the key-value store cannot be read (${describeError(error)}).`;
+    throw new PruneRefused(why, unknown, { cause: error });
+  }
+  if (live === undefined) {
+    throw new PruneRefused(
+      `the key-value store has no "${LIVE_KEY}", so nobody knows which release is needed. Publish one first.`,
+      'Visitors get no release.',
+    );
+  }
+  const id = readPointer(live)?.id;
+  if (id === undefined) {
+    throw new PruneRefused(
+      `"${LIVE_KEY}" in the key-value store is no pointer to a release. Publish or promote one.`,
+      'Visitors get no release.',
+    );
+  }
+  return { live: id, previous: previous === undefined ? undefined : readPointer(previous)?.id };
+}
+
+/** A release's record, or what is wrong with it, and its page in the ledger if that can be read. */
+async function readBoth(id: string, { ports, invocation }: Context) {
+  const { signal } = invocation;
+  const [record, page] = await Promise.all([
+    ports.records.read(id, signal),
+    ports.ledger.read(id, signal),
+  ]);
+  const entry = page && readEntry(page.text, id);
+  if (record === undefined) return { id, version: undefined, entry };
+  const { version } = record;
+  try {
+    return { id, version, record: readRecord(record.text, id), entry };
+  } catch (damage) {
+    if (!(damage instanceof DamagedManifest)) throw damage;
+    return { id, version, damage, entry };
+  }
+}
+
+/**
+ * Where the ledger says that another release is live. A line that could not be written is none: it is missing then, and
+ * says nothing else.
+ */
+function contradictionIn(
+  lastStates: ReadonlyMap<string, LedgerEntry['states'][number]>,
+  live: string,
+): string | undefined {
+  const repair = `"npm run releases -- promote ${live}" puts the ledger right if the pointer is.`;
+  const last = lastStates.get(live);
+  if (last && ['failed', 'replaced', 'retired'].includes(last.state)) {
+    return `release ${live} is live, but the ledger says that it was ${last.state} at ${last.at} by ${last.by}. ${repair}`;
+  }
+  for (const [id, { state, at, by }] of lastStates) {
+    if (id !== live && state === 'live' && (last === undefined || at > last.at)) {
+      return `release ${live} is live, but the ledger says that ${id} is, since ${at}, by ${by}. ${repair}`;
+    }
+  }
+  return undefined;
+}

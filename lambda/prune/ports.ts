@@ -1,0 +1,70 @@
+import {
+  DeleteObjectsCommand,
+  ListObjectsV2Command,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { POOL_SWEEP_KEY } from '../../lib/release/contract.ts';
+import { ledgerIn, pagesIn, recordsIn } from '../shared/content-bucket.ts';
+import type { PointerStore } from '../shared/store.ts';
+import type { PrunePorts } from './context.ts';
+
+/** The services that a clean-up talks to. */
+export function prunePorts(
+  s3: S3Client,
+  Bucket: string,
+  pointer: PointerStore,
+  settings: Pick<PrunePorts, 'immutable' | 'retention'>,
+): PrunePorts {
+  return {
+    ...settings,
+    pointer,
+    records: recordsIn(s3, Bucket),
+    ledger: ledgerIn(s3, Bucket),
+    sweeps: pagesIn(s3, Bucket, () => POOL_SWEEP_KEY),
+
+    async *list(Prefix, abortSignal) {
+      const pages = paginateListObjectsV2({ client: s3 }, { Bucket, Prefix }, { abortSignal });
+      for await (const { Contents = [] } of pages) {
+        yield Contents.map(({ Key = '', Size = 0, LastModified }) => ({
+          key: Key,
+          size: Size,
+          // Without a date it is young: nobody deletes what they know too little of.
+          modified: LastModified?.getTime() ?? Number.POSITIVE_INFINITY,
+        }));
+      }
+    },
+
+    async folders(Prefix, abortSignal) {
+      const names: string[] = [];
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await s3.send(
+          new ListObjectsV2Command({ Bucket, Prefix, Delimiter: '/', ContinuationToken }),
+          { abortSignal },
+        );
+        for (const { Prefix: folder = '' } of page.CommonPrefixes ?? []) {
+          names.push(folder.slice(Prefix.length, -1));
+        }
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+      return names;
+    },
+
+    async remove(keys, abortSignal) {
+      const Objects = keys.map((Key) => ({ Key }));
+      const { Errors = [] } = await s3.send(
+        new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+        { abortSignal },
+      );
+      const [first] = Errors;
+      if (first === undefined) return;
+      throw Object.assign(
+        new Error(
+          `${Errors.length} of ${keys.length} objects were not deleted, the first of them ${first.Key}: ${first.Message}`,
+        ),
+        { name: first.Code ?? 'Error' },
+      );
+    },
+  };
+}
