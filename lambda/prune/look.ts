@@ -2,7 +2,6 @@ import {
   type LedgerEntry,
   LIVE_KEY,
   MANIFESTS_PREFIX,
-  type Manifest,
   PREVIOUS_KEY,
   RELEASE_ID,
   RELEASES_PREFIX,
@@ -11,7 +10,7 @@ import {
 } from '../../lib/release/contract.ts';
 import { describeError } from '../shared/failure.ts';
 import { readEntry } from '../shared/ledger.ts';
-import { DamagedManifest, isManifest, readRecord } from '../shared/manifest.ts';
+import { DamagedManifest, readRecord } from '../shared/manifest.ts';
 import { readPointer } from '../shared/pointer.ts';
 import { type Context, PruneRefused } from './context.ts';
 import { type KeepReason, type Pointers, reasonsToKeep } from './retention.ts';
@@ -25,7 +24,12 @@ export interface Seen {
   /** Every object that a kept release consists of. */
   readonly keys: Set<string>;
   /** Releases that may go, oldest first, each with the version of its record. */
-  readonly outdated: readonly { readonly id: string; readonly version: string }[];
+  readonly outdated: readonly {
+    readonly id: string;
+    readonly version: string;
+    /** Whether it has a page in the ledger that can be read. */
+    readonly isInLedger: boolean;
+  }[];
   /** Uploads that died; without a version, only their files are left. */
   readonly dead: readonly { readonly id: string; readonly version: string | undefined }[];
   /** Releases that have ended before. */
@@ -82,23 +86,23 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
   const ended = new Set<string>();
   const bases = new Set<string>();
   const notes: string[] = [];
-  let liveRecord: ReleaseRecord | undefined;
+  let liveRecord: Found['record'] | undefined;
   const lastStates = new Map<string, LedgerEntry['states'][number]>();
   let rank = 0;
 
   for (let from = 0; from < newestFirst.length; from += AT_ONCE) {
     const ids = newestFirst.slice(from, from + AT_ONCE);
-    const read = await Promise.all(ids.map((id) => readBoth(id, context)));
-    for (const { id, version, record, damage, entry } of read) {
-      if (version === undefined) continue;
+    for (const found of await Promise.all(ids.map((id) => find(id, context)))) {
+      if (found === undefined) continue;
+      const { id, version, record, entry } = found;
+      if (id === live) liveRecord = record;
       const state = entry?.states.at(-1);
       if (state) lastStates.set(id, state);
-      if (record && id === live) liveRecord = record;
-      if (record && 'end' in record) {
+      if ('end' in record) {
         ended.add(id);
         continue;
       }
-      if (record && 'upload' in record) {
+      if ('upload' in record) {
         if (clock.now() - releaseTime(id).getTime() < DEAD_AFTER_MS) {
           return {
             kind: 'busy',
@@ -117,21 +121,18 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
       };
       rank += 1;
       const reasons = reasonsToKeep(candidate, pointers, ports.retention, clock.now());
-      const manifest = record as Manifest | undefined;
-      if (manifest === undefined) {
-        // Old, and nobody could ever promote it: its files are known by their prefix.
-        if (reasons.every((reason) => reason === 'unknown')) {
-          outdated.push({ id, version });
-          continue;
-        }
-        throw refuse(
-          `the ${describeError(damage).replace(/^DamagedManifest: /, '')}; nobody knows which files release ${id} (${reasons.join(', ')}) consists of.`,
-          damage,
-        );
-      }
-      if (reasons.length === 0) {
-        outdated.push({ id, version });
+      const isDamaged = record instanceof DamagedManifest;
+      // A damaged one goes where only its page in the ledger could keep it: nobody can promote it, and its
+      // files are known by their prefix.
+      if (reasons.length === 0 || (isDamaged && reasons.every((reason) => reason === 'unknown'))) {
+        outdated.push({ id, version, isInLedger: entry !== undefined });
         continue;
+      }
+      if (isDamaged) {
+        throw refuse(
+          `the ${record.message}; nobody knows which files release ${id} (${reasons.join(', ')}) consists of.`,
+          record,
+        );
       }
       if (reasons.includes('unknown')) {
         notes.push(
@@ -139,20 +140,22 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
         );
       }
       kept.push({ id, reasons });
-      bases.add(manifest.pointer.base);
-      for (const { key } of manifest.files) keys.add(key);
+      bases.add(record.pointer.base);
+      for (const { key } of record.files) keys.add(key);
     }
   }
 
   if (liveRecord === undefined) {
     throw refuse(`release ${live} is live, but it has no manifest.`);
   }
-  if (!isManifest(liveRecord)) {
+  if ('end' in liveRecord) {
+    const { state, at, by } = liveRecord.end;
     throw refuse(
-      'end' in liveRecord
-        ? `release ${live} is live, but was ${liveRecord.end.state} at ${liveRecord.end.at} by ${liveRecord.end.by}. Publish or promote another release.`
-        : `release ${live} is live, but its upload has not ended.`,
+      `release ${live} is live, but was ${state} at ${at} by ${by}. Publish or promote another release.`,
     );
+  }
+  if ('upload' in liveRecord) {
+    throw refuse(`release ${live} is live, but its upload has not ended.`);
   }
   const contradiction = contradictionIn(lastStates, live);
   if (contradiction !== undefined) return { kind: 'odd', refusal: refuse(contradiction) };
@@ -223,21 +226,33 @@ async function pointersIn({ ports, invocation }: Context): Promise<Pointers> {
   return { live: id, previous: previous === undefined ? undefined : readPointer(previous)?.id };
 }
 
-/** A release's record, or what is wrong with it, and its page in the ledger if that can be read. */
-async function readBoth(id: string, { ports, invocation }: Context) {
+/** What stands under a release's manifest key, or what is wrong with it. */
+interface Found {
+  readonly id: string;
+  readonly version: string;
+  readonly record: ReleaseRecord | DamagedManifest;
+  /** Its page in the ledger, if that can be read. */
+  readonly entry: LedgerEntry | undefined;
+}
+
+/** Nothing, if its record went since it was listed. */
+async function find(id: string, { ports, invocation }: Context): Promise<Found | undefined> {
   const { signal } = invocation;
-  const [record, page] = await Promise.all([
+  const [text, page] = await Promise.all([
     ports.records.read(id, signal),
     ports.ledger.read(id, signal),
   ]);
+  if (text === undefined) return undefined;
   const entry = page && readEntry(page.text, id);
-  if (record === undefined) return { id, version: undefined, entry };
-  const { version } = record;
+  return { id, version: text.version, record: recordIn(text.text, id), entry };
+}
+
+function recordIn(text: string, id: string): Found['record'] {
   try {
-    return { id, version, record: readRecord(record.text, id), entry };
+    return readRecord(text, id);
   } catch (damage) {
-    if (!(damage instanceof DamagedManifest)) throw damage;
-    return { id, version, damage, entry };
+    if (damage instanceof DamagedManifest) return damage;
+    throw damage;
   }
 }
 

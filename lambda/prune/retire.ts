@@ -19,8 +19,8 @@ export async function retire(
     if (!(await end(id, 'abandoned', version, context))) return false;
     ended.abandoned.push(id);
   }
-  for (const { id, version } of outdated) {
-    if (!(await markRetired(id, context))) return false;
+  for (const { id, version, isInLedger } of outdated) {
+    if (isInLedger && !(await markRetired(id, context))) return false;
     if (!(await end(id, 'retired', version, context))) return false;
     ended.retired.push(id);
   }
@@ -42,7 +42,7 @@ async function markRetired(
       if (pinned || entry.states.at(-1)?.state === 'retired') return undefined;
       return { ...entry, states: [...entry.states, { state: 'retired', at, by }] };
     },
-    // A page that was there a moment ago; one that went since is no reason to keep a release.
+    // Not written anew if it went since: whether somebody had pinned it, nobody would know.
     { by, at, manifest: async () => undefined },
     ports.ledger,
     { clock, endAt, signal },

@@ -256,11 +256,16 @@ describe('it deletes nothing, and says why,', () => {
     expect(await site.run()).toMatchObject({ retired: [OLDER, OLD] });
   });
 
-  test('and a damaged manifest of a release that nobody can promote is none: it goes', async () => {
-    const site = aSite();
-    site.records.put(OLD, '{');
-    expect(await site.run()).toMatchObject({ retired: [OLDER, OLD], files: 4 });
-  });
+  test.each(['there', 'lost', 'damaged'])(
+    'and a damaged manifest of a release that nothing keeps is no reason: it goes, its page in the ledger being %s',
+    async (page) => {
+      const site = aSite();
+      site.records.put(OLD, '{');
+      if (page === 'lost') site.ledger.pages.delete(OLD);
+      if (page === 'damaged') site.ledger.put(OLD, '{');
+      expect(await site.run()).toMatchObject({ retired: [OLDER, OLD], files: 4 });
+    },
+  );
 });
 
 describe('beside promotions', () => {
