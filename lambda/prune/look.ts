@@ -187,8 +187,18 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
   };
 }
 
+/** A release whose upload has begun since everything was looked at: what it will be made of nobody knows yet. */
+export async function begunSince(
+  { recorded, dead }: Seen,
+  context: Context,
+): Promise<string | undefined> {
+  // Files without a record have got one by now, which says that their upload is dead.
+  const known = new Set([...recorded, ...dead.map(({ id }) => id)]);
+  return [...(await recordsIn(context))].find((id) => !known.has(id));
+}
+
 /** The releases that have a record, from its claim to its end. */
-export async function recordsIn({ ports, invocation }: Context): Promise<Set<string>> {
+async function recordsIn({ ports, invocation }: Context): Promise<Set<string>> {
   const ids = new Set<string>();
   for await (const page of ports.list(MANIFESTS_PREFIX, invocation.signal)) {
     for (const { key } of page) {

@@ -3,7 +3,7 @@ import type { Invocation } from '../shared/run-job.ts';
 import { clear, countFiles } from './clear.ts';
 import { type Context, type PrunePorts, PruneRefused, type Tally } from './context.ts';
 import { Guard } from './guard.ts';
-import { look, type Seen } from './look.ts';
+import { begunSince, look, type Seen } from './look.ts';
 import type { KeepReason } from './retention.ts';
 import { retire } from './retire.ts';
 import { countPool, sweepPool } from './sweep.ts';
@@ -82,17 +82,21 @@ type Ended = Pick<PruneReport, 'retired' | 'abandoned'>;
 async function act(seen: Seen, ended: Ended, context: Context): Promise<PruneReport> {
   const tally: Tally = { files: 0, poolFiles: 0, bytes: 0 };
   const guard = new Guard(seen, new Set([...seen.ended, ...ended.retired]), context);
-  const over = [...new Set([...seen.ended, ...ended.retired, ...ended.abandoned])].sort();
-  const cleared = await clear(
-    over.filter((id) => seen.folders.has(id)),
-    guard,
-    tally,
-    context,
-  );
+  const over = [...new Set([...seen.ended, ...ended.retired, ...ended.abandoned])]
+    .filter((id) => seen.folders.has(id))
+    .sort();
+  const { kept, notes } = seen;
+  // An upload that began before they were ended may build on one of them, if that one was live for a moment.
+  const begun = over.length > 0 ? await begunSince(seen, context) : undefined;
+  if (begun !== undefined) {
+    const why = `Release ${begun} was begun meanwhile, and may be made of what would be deleted.`;
+    return { kept, ...ended, ...tally, complete: false, postponed: why, notes };
+  }
+  const cleared = await clear(over, guard, tally, context);
   const swept = cleared ? await sweepPool(seen, guard, tally, context) : { complete: false };
   const complete = cleared && swept.complete;
   context.invocation.log('info', 'pruned', { ...tally, complete, retired: ended.retired.length });
-  return { kept: seen.kept, ...ended, ...tally, ...swept, complete, notes: seen.notes };
+  return { kept, ...ended, ...tally, ...swept, complete, notes };
 }
 
 async function foresee(seen: Seen, context: Context): Promise<PruneReport> {

@@ -3,7 +3,7 @@ import type { Page } from '../shared/page-store.ts';
 import { readPoolSweep } from '../shared/pool-sweep.ts';
 import { BATCH, type Context, isOver, type StoredFile, type Tally } from './context.ts';
 import type { Guard } from './guard.ts';
-import { recordsIn, type Seen } from './look.ts';
+import { begunSince, type Seen } from './look.ts';
 import { isOldFile } from './retention.ts';
 
 /** For one request that deletes files of the pool, all tries together. */
@@ -54,7 +54,7 @@ export async function countPool(
 /** Why the batch has to wait, or nothing if it was deleted. */
 async function sweepBatch(
   batch: readonly StoredFile[],
-  { recorded }: Seen,
+  seen: Seen,
   guard: Guard,
   tally: Tally,
   context: Context,
@@ -67,8 +67,8 @@ async function sweepBatch(
   if (announced === undefined) {
     return 'Another clean-up is sweeping the pool, or one broke off less than 20 minutes ago.';
   }
-  const begun = [...(await recordsIn(context))].filter((id) => !recorded.has(id));
-  const files = begun.length === 0 ? await guard.passes(batch) : [];
+  const begun = await begunSince(seen, context);
+  const files = begun === undefined ? await guard.passes(batch) : [];
   if (files.length > 0) {
     const inTime = AbortSignal.any([invocation.signal, AbortSignal.timeout(REMOVAL_MS)]);
     // If this fails the announcement stays: the request may still be carried out.
@@ -82,9 +82,9 @@ async function sweepBatch(
   const at = new Date(clock.now()).toISOString();
   const over: PoolSweep = { version: 1, keys: [], by, at };
   await ports.sweeps.write('', JSON.stringify(over), announced, invocation.signal);
-  return begun.length === 0
+  return begun === undefined
     ? undefined
-    : `Release ${begun[0]} was begun meanwhile, and may need files of the pool.`;
+    : `Release ${begun} was begun meanwhile, and may need files of the pool.`;
 }
 
 /** The version of the announcement; nothing if somebody else's is in force. */

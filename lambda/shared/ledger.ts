@@ -153,6 +153,32 @@ async function anew(
   };
 }
 
+/** A clean-up retires the release, or did. */
+export class Retired extends Error {
+  readonly state: StateEntry;
+
+  constructor(id: string, state: StateEntry) {
+    super(`release ${id} was retired at ${state.at} by ${state.by}`);
+    this.name = 'Retired';
+    this.state = state;
+  }
+}
+
+/**
+ * A page with a pin; nothing, if it has one. For `changeEntry`.
+ *
+ * @throws Retired if it ever said so. A clean-up that said it may be about to end the release and to delete its
+ * files, whatever was noted since.
+ */
+export function withPin(
+  entry: LedgerEntry,
+  pinned: NonNullable<LedgerEntry['pinned']>,
+): LedgerEntry | undefined {
+  const retired = entry.states.find(({ state }) => state === 'retired');
+  if (retired !== undefined) throw new Retired(entry.id, retired);
+  return entry.pinned === undefined ? { ...entry, pinned } : undefined;
+}
+
 function facts({ id, revision, files }: Manifest) {
   return {
     version: 1 as const,

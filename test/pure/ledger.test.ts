@@ -9,6 +9,7 @@ import {
   openEntry,
   readEntry,
   type StateEntry,
+  withPin,
 } from '../../lambda/shared/ledger.ts';
 import type { StoreTime } from '../../lambda/shared/store.ts';
 import type { Manifest, ReleaseState } from '../../lib/release/contract.ts';
@@ -208,4 +209,20 @@ test('whatever order any number of writers come in, none loses what another wrot
       expect(ledger.entry(A).pinned).toEqual({ by: 'ann', at: AT });
     }),
   );
+});
+
+describe('a pin', () => {
+  const pin = { by: 'ann', at: AT };
+
+  test('is added once, and whoever was first stays', () => {
+    const pinned = withPin(ENTRY, pin);
+    expect(pinned).toEqual({ ...ENTRY, pinned: pin });
+    expect(withPin({ ...ENTRY, pinned: pin }, { by: 'bob', at: AT })).toBeUndefined();
+  });
+
+  test('is refused once a clean-up has begun to retire the release, whatever was noted since', () => {
+    // A promotion came in between: the clean-up may end the release all the same.
+    const entry = { ...ENTRY, states: [a('uploaded'), a('retired'), a('live')] };
+    expect(() => withPin(entry, pin)).toThrow(`release ${A} was retired at ${AT} by ann`);
+  });
 });

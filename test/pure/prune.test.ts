@@ -365,6 +365,24 @@ describe('beside uploads', () => {
     expect(site.clock.time - NOW).toBeGreaterThanOrEqual(120_000);
   });
 
+  test('one that began before the releases were ended may build on them: nothing is deleted this time', async () => {
+    const site = aSite();
+    // Live for a moment, so that an upload planned on it; another one is live again before the clean-up goes on.
+    site.records.beforeWrite = (id) => {
+      if (id === OLDER) site.records.pages.set(begun, { text: claim, version: '"0"' });
+    };
+    expect(await site.run()).toMatchObject({
+      retired: [OLDER, OLD],
+      files: 0,
+      complete: false,
+      postponed: `Release ${begun} was begun meanwhile, and may be made of what would be deleted.`,
+    });
+    site.records.beforeWrite = () => {};
+    site.release(begun, { shares: [`releases/${OLD}/index.html`], states: ['uploaded'] });
+    expect(await site.run()).toMatchObject({ retired: [], files: 3, complete: true });
+    expect([...site.objects.keys()]).toContain(`releases/${OLD}/index.html`);
+  });
+
   test('one that died hours ago is given up, and its files go', async () => {
     const site = aSite();
     const dead = idOf(0.5, 'dead');
