@@ -12,6 +12,8 @@ import { Terminal } from './terminal.ts';
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
 
+const DEFAULT_STATE = join(CHECKOUT, '.local');
+
 const HELP = `npm start [-- OPTIONS]
 
 Runs the whole stack on this machine: synthesises it, publishes the current commit through its
@@ -109,6 +111,9 @@ async function run(
     `  Live      ${live ?? 'nothing yet: the next push that succeeds is the first release'}`,
   );
   terminal.line(`  Publish   git push ${quoted(repository)} HEAD:${stack.branch}`);
+  terminal.line(
+    `  Go back   npm run releases -- rollback --local${options.state === DEFAULT_STATE ? '' : ` --state ${quoted(fromHere(options.state))}`}`,
+  );
   terminal.line(`  Logs      ${fromHere(join(options.state, 'logs'))}`);
   terminal.line('  Stop      Ctrl-C; the next start goes on from here');
   terminal.line();
@@ -146,7 +151,7 @@ function readOptions(args: string[]): Options | undefined {
     args,
     options: {
       port: { type: 'string', default: '8080' },
-      state: { type: 'string', default: join(CHECKOUT, '.local') },
+      state: { type: 'string', default: DEFAULT_STATE },
       help: { type: 'boolean', default: false },
     },
   });

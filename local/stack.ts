@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Assembly, type Resource } from './assembly/assembly.ts';
 import { LocalCloudFrontApi } from './aws/cloudfront-api.ts';
 import { LocalKeyValueStore, type ReaderOptions } from './aws/key-value-store.ts';
+import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
 import { Credentials, type ServiceOptions } from './aws/service.ts';
 import { Edge } from './edge/edge.ts';
@@ -119,6 +120,27 @@ export class LocalStack {
     return this.parts.pipeline.rollbackStage(stage, toExecutionId);
   }
 
+  /**
+   * What the clock does on AWS: invokes every function that a schedule of the template names, once.
+   *
+   * @throws Error where one fails, with what it said last
+   */
+  async runSchedules(): Promise<void> {
+    const { functions, rules } = this.parts;
+    for (const target of rules.scheduledTargets()) {
+      const name = /:function:([^:]+)$/.exec(target)?.[1];
+      if (name === undefined) {
+        throw new Error(`${target}: the local run knows schedules of Lambda functions`);
+      }
+      await functions.invoke(name, {
+        source: 'aws.events',
+        'detail-type': 'Scheduled Event',
+        time: new Date().toISOString(),
+        detail: {},
+      });
+    }
+  }
+
   /** Ends everything, processes included. Executions on their way end as stopped. */
   async stop(): Promise<void> {
     await closeAll(this.closers);
@@ -127,6 +149,8 @@ export class LocalStack {
 
 interface Parts {
   readonly events: PipelineEvents;
+  readonly functions: LocalFunctions;
+  readonly rules: EventRules;
   readonly pipeline: LocalPipeline;
   readonly edge: Edge;
   readonly assembly: Assembly;
@@ -204,6 +228,17 @@ async function bringUp(
     onInvalidate: (_, paths) => edge.invalidate(paths),
   });
   closers.push(() => cloudFront.close());
+  const queries = new LocalQueryApi({
+    ...service,
+    ...assembly.environment,
+    stack: {
+      name: assembly.stackName,
+      outputs: Object.fromEntries(
+        Object.entries(assembly.outputs).map(([name, value]) => [name, String(value)]),
+      ),
+    },
+  });
+  closers.push(() => queries.close());
 
   const endpoints: Record<string, string> = {};
   const functions = new LocalFunctions({
@@ -235,6 +270,7 @@ async function bringUp(
   const control = new ControlServer({
     file: controlFile,
     onPush: (updates) => answerPush(updates, { events, pipeline, startsPipeline }),
+    environmentFor: (caller) => environmentFor(caller),
   });
   closers.push(() => control.close());
   const pipeline = new LocalPipeline({
@@ -265,23 +301,27 @@ async function bringUp(
     onUnknownOperation: (operation) => onUnknown(`CodePipeline: ${operation}`),
   });
   closers.push(() => pipeline.stop());
-  const startsPipeline = pushTrigger(assembly, pipelineArn);
+  const rules = new EventRules(assembly);
+  const startsPipeline = pushTrigger(rules, assembly, pipelineArn);
 
   assertSignedOrigins(assembly);
   // Everything has been read by now that ever will be.
   assembly.assertAllHonoured();
 
-  const [s3Url, storeUrl, cloudFrontUrl, codePipelineUrl] = await Promise.all([
+  const [s3Url, storeUrl, cloudFrontUrl, codePipelineUrl, queryUrl] = await Promise.all([
     s3.listen(),
     stores.listen(),
     cloudFront.listen(),
     pipeline.listen(),
+    queries.listen(),
   ]);
   Object.assign(endpoints, {
     AWS_ENDPOINT_URL_S3: s3Url,
     AWS_ENDPOINT_URL_CLOUDFRONT: cloudFrontUrl,
     AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE: storeUrl,
     AWS_ENDPOINT_URL_CODEPIPELINE: codePipelineUrl,
+    AWS_ENDPOINT_URL_CLOUDFORMATION: queryUrl,
+    AWS_ENDPOINT_URL_STS: queryUrl,
   });
   const { port } = await edge.listen(options.port);
   closers.push(() => edge.close());
@@ -294,7 +334,7 @@ async function bringUp(
   await installHook(repository, [process.execPath, HOOK, controlFile]);
   await control.listen();
 
-  return { events, pipeline, edge, assembly, repository, port, environmentFor };
+  return { events, functions, rules, pipeline, edge, assembly, repository, port, environmentFor };
 }
 
 /**
@@ -302,10 +342,10 @@ async function bringUp(
  * which tells CodePipeline itself.
  */
 function pushTrigger(
+  rules: EventRules,
   assembly: Assembly,
   pipelineArn: string,
 ): ((update: RefUpdate) => boolean) | undefined {
-  const rules = new EventRules(assembly);
   const [repository] = assembly.ofType('AWS::CodeCommit::Repository');
   if (!repository) return undefined;
   return ({ old, ref }) =>

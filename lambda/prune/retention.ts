@@ -45,9 +45,10 @@ export function reasonsToKeep(
     ['live', id === live],
     ['previous', id === previous],
     // Those of the same second too: which of them was first, their ids do not say.
-    ['newer', id !== live && uploaded >= releaseTime(live).getTime()],
+    // So written that an id without a possible time, which nobody but a person makes, is new and young.
+    ['newer', id !== live && !(uploaded < releaseTime(live).getTime())],
     ['newest', rank < newest],
-    ['young', now - uploaded < days * DAY_MS],
+    ['young', !(now - uploaded >= days * DAY_MS)],
     ['base', isBase],
     ['pinned', pinned === true],
   ];

@@ -12,7 +12,7 @@ export interface RefUpdate {
   readonly ref: string;
 }
 
-/** Written for the hook: how to reach this process. */
+/** Written for the hook and the operator's command: how to reach this process. */
 export interface ControlFile {
   readonly port: number;
   readonly pid: number;
@@ -24,6 +24,8 @@ export interface ControlInput {
   readonly file: string;
   /** Answers a push with the lines that the pusher is to read, as they come. */
   onPush(updates: readonly RefUpdate[]): AsyncIterable<string>;
+  /** What a program of this user needs to talk to the stack, as a caller of that name. */
+  environmentFor(caller: string): Readonly<Record<string, string>>;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -34,9 +36,12 @@ const UPDATES = v.object({
   ),
 });
 
+/** What IAM takes as the name of a user. */
+const USER_NAME = /^[\w+=,.@-]{1,64}$/;
+
 /**
- * Where the repository's post-receive hook tells the running stack about a push. Only for
- * processes of the same user: they can read the token. A web page cannot, and is turned away by
+ * Where the repository's post-receive hook tells the running stack about a push, and where a program asks
+ * how to reach the stack's services. Only for processes of the same user: they can read the token. A web page cannot, and is turned away by
  * its Origin and by the Host it thinks it talks to before the token is looked at.
  */
 export class ControlServer {
@@ -94,7 +99,15 @@ export class ControlServer {
     if (origin !== undefined) return refuse(403, 'not for web pages');
     if (host !== `127.0.0.1:${this.#port}`) return refuse(403, 'not for other hosts');
     if (!sameText(authorization, `Bearer ${this.#token}`)) return refuse(401, 'wrong token');
-    if (request.url !== '/push') return refuse(404, 'the only address is /push');
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://control');
+    if (pathname === '/environment') {
+      const caller = searchParams.get('caller') ?? '';
+      if (!USER_NAME.test(caller)) return refuse(400, 'use /environment?caller=NAME');
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(this.#input.environmentFor(caller)));
+      return;
+    }
+    if (pathname !== '/push') return refuse(404, 'the addresses are /push and /environment');
     if (request.method !== 'POST') return refuse(405, 'use POST');
     const body = await readBody(request);
     if (body === undefined) return refuse(413, `at most ${MAX_BODY_BYTES} bytes`);

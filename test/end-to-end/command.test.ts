@@ -97,7 +97,7 @@ test('Ctrl-C while the stack is synthesised ends it, and nothing is published af
   const state = await aDirectory('state');
   const temporary = await aDirectory('temporary');
   const run = start(['--port', '0', '--state', state], temporary);
-  await expect.poll(() => leftBehind(temporary).left, { timeout: 20_000 }).not.toEqual([]);
+  await expect.poll(() => leftBehind(temporary).left, { timeout: 50_000 }).not.toEqual([]);
   controlC(run);
   await run.ended;
   expect(run.printed).not.toContain('Publishing');

@@ -49,6 +49,7 @@ async function aRunningStack(
       updates.push(...pushed);
       return answerPush(pushed, { pipeline, events, ...rule });
     },
+    environmentFor: (caller) => ({ CALLER: caller }),
   });
   const address = await control.listen();
   stops.push(async () => {
@@ -186,6 +187,7 @@ test('a stack that is killed in the middle of a push leaves the pusher a last li
       setImmediate(() => control.close());
       await new Promise(() => {});
     },
+    environmentFor: () => ({}),
   });
   await control.listen();
   commit(bench.checkout, { a: 'a' });
@@ -267,6 +269,19 @@ test.each<[string, Parameters<typeof call>[1], number]>([
   ['a web page on this machine', { headers: { origin: 'null' } }, 403],
   ['a name that was made to point here', { headers: { host: 'example.invalid' } }, 403],
   ['another address', { path: '/' }, 404],
+  ['a program that says who calls', { path: '/environment?caller=jo.doe@example.com' }, 200],
+  ['a program that does not', { path: '/environment' }, 400],
+  ['a caller that IAM would not name so', { path: '/environment?caller=a%20b' }, 400],
+  [
+    'a web page that asks for keys',
+    { path: '/environment?caller=jo', headers: { origin: 'https://example.invalid' } },
+    403,
+  ],
+  [
+    'a program without the token',
+    { path: '/environment?caller=jo', headers: { authorization: '' } },
+    401,
+  ],
   ['another method', { method: 'PUT' }, 405],
   ['no updates', { body: '{}' }, 400],
   ['a commit that is none', { body: '{"updates":[{"old":"x","new":"y","ref":"refs/a"}]}' }, 400],

@@ -47,6 +47,11 @@ describe('dependencies point one way', () => {
       /^lambda\//,
       /^(lambda\/|lib\/release\/contract\.ts$)/,
     ],
+    [
+      "the operator's command runs the handlers' code and knows nothing of the local run",
+      /^bin\/releases/,
+      /^(bin\/releases\/|lambda\/|lib\/(config|release\/contract)\.ts$|site\.config\.ts$)/,
+    ],
     ['the local run reads the cloud assembly, not the code behind it', /^local\//, /^local\//],
   ])('%s', (_, from, allowed) => {
     expect([...imports.keys()].some((file) => from.test(file))).toBe(true);

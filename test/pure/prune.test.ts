@@ -82,6 +82,7 @@ describe('a release is kept', () => {
     ['if it is as new as the live one', { id: idOf(1, 'x') }, ['newer', 'young']],
     ['if it is one of the newest', { rank: 9 }, ['newest']],
     ['if it is young', { id: idOf(29.9) }, ['young']],
+    ['if nobody knows its age', { id: '20260924T126000Z-r' }, ['newer', 'young']],
     ['if another that is kept is based on it', { isBase: true }, ['base']],
     ['if somebody has pinned it', { pinned: true }, ['pinned']],
     ['if nobody knows whether somebody has pinned it', { pinned: undefined }, ['unknown']],

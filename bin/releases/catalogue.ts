@@ -1,0 +1,138 @@
+import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { ledgerIn, recordsIn } from '../../lambda/shared/content-bucket.ts';
+import { readFreeze } from '../../lambda/shared/freeze.ts';
+import { readEntry } from '../../lambda/shared/ledger.ts';
+import { DamagedManifest, isManifest, readRecord } from '../../lambda/shared/manifest.ts';
+import { readPointer } from '../../lambda/shared/pointer.ts';
+import {
+  FROZEN_KEY,
+  type Freeze,
+  LEDGER_PREFIX,
+  type LedgerEntry,
+  LIVE_KEY,
+  MANIFESTS_PREFIX,
+  type Manifest,
+  type Pointer,
+  PREVIOUS_KEY,
+  RELEASE_ID,
+  type ReleaseRecord,
+  type ReleaseState,
+  releaseTime,
+} from '../../lib/release/contract.ts';
+import type { Operator } from './operator.ts';
+
+/** What the key-value store says. */
+export interface Pointers {
+  /** Missing: no release is live, or `damage` says why nobody knows. */
+  readonly live: Pointer | undefined;
+  readonly previous: Pointer | undefined;
+  readonly frozen: Freeze | undefined;
+  readonly damage: readonly string[];
+}
+
+export type State = ReleaseState | 'previous' | 'uploading' | 'abandoned' | 'unknown';
+
+/** All that is known of one release. */
+export interface Release {
+  readonly id: string;
+  readonly state: State;
+  /** What stands under its manifest key; nothing if that is missing or damaged. */
+  readonly record: ReleaseRecord | undefined;
+  /** The same, if the release is complete and not ended. */
+  readonly manifest: Manifest | undefined;
+  readonly entry: LedgerEntry | undefined;
+  /** What is lost or damaged, in words. */
+  readonly problems: readonly string[];
+}
+
+/** When a release was uploaded, by its id; nothing if somebody made up an id of no such time. */
+export function uploadedAt(id: string): string | undefined {
+  const time = releaseTime(id);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+export async function pointersOf({ connection, signal }: Operator): Promise<Pointers> {
+  const [live, previous, frozen] = await Promise.all(
+    [LIVE_KEY, PREVIOUS_KEY, FROZEN_KEY].map((key) => connection.pointer.get(key, signal)),
+  );
+  const damage: string[] = [];
+  const pointer = (key: string, text: string | undefined) => {
+    if (text === undefined) return undefined;
+    const read = readPointer(text);
+    if (read === undefined) damage.push(`"${key}" in the key-value store is no pointer: ${text}`);
+    return read;
+  };
+  return {
+    live: pointer(LIVE_KEY, live),
+    previous: pointer(PREVIOUS_KEY, previous),
+    frozen: frozen === undefined ? undefined : readFreeze(frozen),
+    damage,
+  };
+}
+
+/** Every release that has a record or a page in the ledger, newest first. */
+export async function idsOf(operator: Operator): Promise<string[]> {
+  const found = await Promise.all(
+    [MANIFESTS_PREFIX, LEDGER_PREFIX].map((prefix) => idsBelow(prefix, operator)),
+  );
+  return [...new Set(found.flat())].sort().reverse();
+}
+
+async function idsBelow(Prefix: string, { connection, signal }: Operator): Promise<string[]> {
+  const { s3: client, bucket: Bucket } = connection;
+  const ids: string[] = [];
+  const pages = paginateListObjectsV2({ client }, { Bucket, Prefix }, { abortSignal: signal });
+  for await (const { Contents = [] } of pages) {
+    for (const { Key = '' } of Contents) {
+      const id = Key.slice(Prefix.length).replace(/\.json$/, '');
+      if (RELEASE_ID.test(id)) ids.push(id);
+    }
+  }
+  return ids;
+}
+
+/** @throws what S3 answers; never for what is lost or damaged */
+export async function releaseOf(
+  id: string,
+  { live, previous }: Pointers,
+  { connection, signal }: Operator,
+): Promise<Release> {
+  const { s3, bucket } = connection;
+  const [recorded, page] = await Promise.all([
+    recordsIn(s3, bucket).read(id, signal),
+    ledgerIn(s3, bucket).read(id, signal),
+  ]);
+  const problems: string[] = [];
+  let record: ReleaseRecord | undefined;
+  try {
+    record = recorded && readRecord(recorded.text, id);
+    if (record === undefined) problems.push('manifest lost');
+  } catch (error) {
+    if (!(error instanceof DamagedManifest)) throw error;
+    problems.push(`manifest damaged (${error.message.replace(/^manifest of \S+: /, '')})`);
+  }
+  const manifest = record && isManifest(record) ? record : undefined;
+  const entry = page && readEntry(page.text, id);
+  if (page !== undefined && entry === undefined) problems.push('ledger page damaged');
+  // An upload that has not ended has none yet.
+  if (page === undefined && manifest !== undefined) problems.push('ledger page lost');
+  const state = stateOf(id, record, entry, live?.id, previous?.id);
+  return { id, state, record, manifest, entry, problems };
+}
+
+function stateOf(
+  id: string,
+  record: ReleaseRecord | undefined,
+  entry: LedgerEntry | undefined,
+  live: string | undefined,
+  previous: string | undefined,
+): State {
+  if (id === live) return 'live';
+  if (record && 'upload' in record) return 'uploading';
+  if (record && 'end' in record) return record.end.state;
+  if (id === previous) return 'previous';
+  const last = entry?.states.at(-1)?.state;
+  // Live by its last line and not by the pointer: the next line was lost.
+  if (last !== undefined) return last === 'live' ? 'replaced' : last;
+  return record === undefined ? 'unknown' : 'uploaded';
+}

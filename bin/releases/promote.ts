@@ -1,0 +1,107 @@
+import type { FlipOptions, Frozen } from '../../lambda/shared/pointer.ts';
+import type { Freeze } from '../../lib/release/contract.ts';
+import { type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
+import { Refused } from './errors.ts';
+import type { Answer, Operator } from './operator.ts';
+import { type Published, publish } from './publish.ts';
+import { count, frozenSince, when } from './texts.ts';
+
+/** Makes a release live. */
+export async function promote(
+  id: string,
+  evenFrozen: boolean,
+  pointers: Pointers,
+  operator: Operator,
+): Promise<Answer> {
+  const { frozen, live } = pointers;
+  // Told before anything is asked. Whether it is so in the end, the write itself decides.
+  if (frozen && !evenFrozen && live?.id !== id) throw notWhileFrozen(id, frozen, live?.id);
+  await agreeTo(id, `Make release ${id} live?`, pointers, operator);
+  const published = unfrozen(id, await publish(id, { evenFrozen }, operator));
+  return publishedAnswer(published, operator);
+}
+
+/**
+ * Goes back to a release, whether publishing is frozen or not. With a reason, publishing is frozen in the same
+ * write: no push that is on its way comes in between.
+ */
+export async function rollback(
+  id: string,
+  reason: string | undefined,
+  pointers: Pointers,
+  operator: Operator,
+): Promise<Answer> {
+  const { connection, clock } = operator;
+  const question = `Go back to release ${id}${reason === undefined ? '' : ' and freeze publishing'}?`;
+  await agreeTo(id, question, pointers, operator);
+  const options: FlipOptions = {
+    evenFrozen: true,
+    ...(reason !== undefined && {
+      freeze: { by: connection.by, reason, at: new Date(clock.now()).toISOString() },
+    }),
+  };
+  const published = unfrozen(id, await publish(id, options, operator));
+  return publishedAnswer(published, operator);
+}
+
+/** Unless visitors have it already, and nothing changes for them. */
+export async function agreeTo(
+  id: string,
+  question: string,
+  pointers: Pointers,
+  operator: Operator,
+): Promise<void> {
+  const { siteUrl } = operator.connection;
+  const live = pointers.live?.id;
+  if (live === id) {
+    operator.say(`Release ${id} is live already; what belongs to it is brought up to date.`);
+    return;
+  }
+  const { manifest, record } = await releaseOf(id, pointers, operator);
+  const facts = [
+    `uploaded ${when(uploadedAt(id) ?? 'at an unknown time')}`,
+    ...(manifest ? [`revision ${manifest.revision.slice(0, 12)}`] : []),
+    ...(manifest ? [count(manifest.files.length, 'file')] : []),
+    // The promotion refuses it, and says why.
+    ...(record && 'end' in record ? [record.end.state] : []),
+  ].join(', ');
+  const now = live === undefined ? 'shows no release' : `shows release ${live}`;
+  const newer = live !== undefined && live < id ? ', newer than that' : '';
+  await operator.agree(`${siteUrl} ${now}. ${question.replace(/\?$/, '')} (${facts}${newer})?`);
+}
+
+export function unfrozen(id: string, published: Published | Frozen): Published {
+  if (published.kind === 'published') return published;
+  throw notWhileFrozen(id, published.freeze, published.liveId);
+}
+
+function notWhileFrozen(id: string, frozen: Freeze, live: string | undefined): Refused {
+  return new Refused(
+    [
+      `${frozenSince(frozen)} Release ${id} was not made live: visitors get ${live === undefined ? 'no release' : `release ${live}`}.`,
+      'Ask that person. "npm run releases -- unfreeze" ends it; --even-frozen makes this one release live and leaves publishing frozen.',
+    ].join('\n'),
+  );
+}
+
+export async function publishedAnswer(published: Published, operator: Operator): Promise<Answer> {
+  const { kind: _, id, changed, previous, movedAt, firstPage, summaries } = published;
+  // Whoever goes back wants to know whether the next push undoes it.
+  const { frozen } = await pointersOf(operator);
+  return {
+    text: [
+      ...summaries,
+      frozen
+        ? `${frozenSince(frozen)} "npm run releases -- unfreeze" ends that.`
+        : 'Publishing is not frozen: the next push goes live.',
+    ].join('\n'),
+    json: {
+      id,
+      changed,
+      previous: previous ?? null,
+      movedAt: movedAt ?? null,
+      firstPage: firstPage ?? null,
+      frozen: frozen ?? null,
+    },
+  };
+}

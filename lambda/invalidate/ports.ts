@@ -1,0 +1,33 @@
+import {
+  type CloudFrontClient,
+  CreateInvalidationCommand,
+  GetInvalidationCommand,
+} from '@aws-sdk/client-cloudfront';
+import type { InvalidationPorts } from './invalidate.ts';
+
+/** The invalidations of CloudFront. */
+export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
+  return {
+    async create(DistributionId, CallerReference, paths, abortSignal) {
+      const { Invalidation } = await client.send(
+        new CreateInvalidationCommand({
+          DistributionId,
+          InvalidationBatch: {
+            CallerReference,
+            Paths: { Quantity: paths.length, Items: [...paths] },
+          },
+        }),
+        { abortSignal },
+      );
+      if (!Invalidation?.Id) throw new Error('CreateInvalidation answered without an id');
+      return { id: Invalidation.Id, completed: Invalidation.Status === 'Completed' };
+    },
+    async completed(DistributionId, Id, abortSignal) {
+      const { Invalidation } = await client.send(
+        new GetInvalidationCommand({ DistributionId, Id }),
+        { abortSignal },
+      );
+      return Invalidation?.Status === 'Completed';
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Call, LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
+import { toXml } from './xml.ts';
+
+export interface LocalQueryApiOptions extends ServiceOptions {
+  readonly accountId: string;
+  readonly region: string;
+  /** The one stack there is, deployed as it were. */
+  readonly stack: {
+    readonly name: string;
+    /** Resolved, by name. */
+    readonly outputs: Readonly<Record<string, string>>;
+  };
+}
+
+interface Operation {
+  readonly namespace: string;
+  /** Of an IAM policy. */
+  readonly action: string;
+  /** Besides `Action` and `Version`. */
+  readonly parameters: readonly string[];
+}
+
+/** By version and action: services that speak AWS's query protocol tell each other apart by nothing else. */
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  '2010-05-15 DescribeStacks': {
+    namespace: 'http://cloudformation.amazonaws.com/doc/2010-05-15/',
+    action: 'cloudformation:DescribeStacks',
+    parameters: ['StackName'],
+  },
+  '2011-06-15 GetCallerIdentity': {
+    namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
+    action: 'sts:GetCallerIdentity',
+    parameters: [],
+  },
+};
+
+/**
+ * CloudFormation and STS, as far as somebody asks them what the stack consists of and who they are: one
+ * server for both.
+ */
+export class LocalQueryApi extends LocalService {
+  readonly #options: LocalQueryApiOptions;
+  readonly #stackId: string;
+
+  constructor(options: LocalQueryApiOptions) {
+    super(options);
+    this.#options = options;
+    const { accountId, region, stack } = options;
+    this.#stackId = `arn:aws:cloudformation:${region}:${accountId}:stack/${stack.name}/local`;
+  }
+
+  protected override async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<void> {
+    const principal = this.principalOf(request);
+    const body = new URLSearchParams((await readBody(request, 64 * 1024, tooLarge)).toString());
+    const name = body.get('Action') ?? 'nothing';
+    const operation = OPERATIONS[`${body.get('Version')} ${name}`];
+    if (operation === undefined) {
+      throw this.unknown(400, 'InvalidAction', `${name} of version ${body.get('Version')}`);
+    }
+    const { namespace, action, parameters } = operation;
+    for (const parameter of body.keys()) {
+      if (['Action', 'Version', ...parameters].includes(parameter)) continue;
+      throw this.unknown(400, 'InvalidParameterValue', `${name}: ${parameter}`);
+    }
+    const describes = name === 'DescribeStacks';
+    this.authorise({ principal, action, resource: describes ? this.#stackId : '*' });
+    const result = describes ? this.#stacks(body.get('StackName')) : this.#caller(principal);
+    const text = toXml({
+      [`${name}Response`]: {
+        '@xmlns': namespace,
+        [`${name}Result`]: result,
+        ResponseMetadata: { RequestId: requestId },
+      },
+    });
+    response.writeHead(200, {
+      'content-type': 'text/xml',
+      'content-length': Buffer.byteLength(text),
+    });
+    response.end(text);
+  }
+
+  #stacks(name: string | null) {
+    const { stack } = this.#options;
+    if (name !== null && name !== stack.name && name !== this.#stackId) {
+      throw new ServiceError(400, 'ValidationError', `Stack with id ${name} does not exist`);
+    }
+    return {
+      Stacks: {
+        member: {
+          StackId: this.#stackId,
+          StackName: stack.name,
+          CreationTime: new Date(0).toISOString(),
+          StackStatus: 'CREATE_COMPLETE',
+          Outputs: {
+            member: Object.entries(stack.outputs).map(([OutputKey, OutputValue]) => ({
+              OutputKey,
+              OutputValue,
+            })),
+          },
+        },
+      },
+    };
+  }
+
+  #caller(principal: string) {
+    const { accountId } = this.#options;
+    return {
+      Arn: `arn:aws:iam::${accountId}:user/${principal}`,
+      UserId: principal,
+      Account: accountId,
+    };
+  }
+
+  protected override render({ status, code, message }: ServiceError, requestId: string) {
+    const Type = status < 500 ? 'Sender' : 'Receiver';
+    return {
+      contentType: 'text/xml',
+      body: toXml({
+        ErrorResponse: {
+          Error: { Type, Code: code, Message: message },
+          RequestId: requestId,
+        },
+      }),
+    };
+  }
+
+  protected override unsigned(): ServiceError {
+    return new ServiceError(403, 'MissingAuthenticationToken', 'Missing Authentication Token');
+  }
+
+  protected override stranger(): ServiceError {
+    return new ServiceError(
+      403,
+      'InvalidClientTokenId',
+      'The security token included in the request is invalid.',
+    );
+  }
+
+  protected override denied({ principal, action, resource }: Call): ServiceError {
+    return new ServiceError(
+      403,
+      'AccessDenied',
+      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
+    );
+  }
+}
+
+const tooLarge = () =>
+  new ServiceError(413, 'RequestEntityTooLarge', 'The request has more than 64 KB.');
