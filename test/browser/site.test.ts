@@ -1,27 +1,19 @@
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
 import { synthesize } from '../../local/synth.ts';
+import { CHROMIUM, launchBrowser } from '../support/browser.ts';
 import { aDirectory, aLocalStack, Clone, removeDirectories } from '../support/local-stack.ts';
 import { hasSampleSite } from '../support/sample-site.ts';
 
-const executablePath = [
-  process.env.CHROMIUM_PATH ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find((path) => path && existsSync(path));
-
-if (!executablePath) {
+if (!CHROMIUM) {
   // In CI a missing browser is a failure, not a reason to look away.
   test.runIf(process.env.CI)('a Chromium is there for the browser tests', () => {
-    expect(executablePath, 'install chromium, or name one in CHROMIUM_PATH').toBeDefined();
+    expect(CHROMIUM, 'install chromium, or name one in CHROMIUM_PATH').toBeDefined();
   });
 }
 
-describe.runIf(executablePath && hasSampleSite)('the sample site in a browser', () => {
+describe.runIf(CHROMIUM && hasSampleSite)('the sample site in a browser', () => {
   let stack: LocalStack;
   let clone: Clone;
   let browser: Browser;
@@ -48,17 +40,7 @@ describe.runIf(executablePath && hasSampleSite)('the sample site in a browser', 
     await clone.addSampleSite();
     await clone.commit('First release');
     expect(await clone.push()).toMatch(/^published /m);
-    browser = await chromium.launch({
-      executablePath: executablePath as string,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-      ],
-    });
+    browser = await launchBrowser();
   });
 
   afterAll(async () => {
