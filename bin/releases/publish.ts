@@ -44,7 +44,7 @@ export async function publish(
     deadlineMs: deadlineSeconds * 1_000,
   });
   const invocation = invocationOf(operator);
-  const journal = new Journal(connection.by, ports, clock, invocation);
+  const journal = new Journal(connection.by, ports, clock, invocation, { again: true });
   try {
     const begun = await goLive(id, ports, journal, clock, invocation, options);
     if (begun.kind === 'frozen') return begun;

@@ -346,8 +346,20 @@ export class Journal {
   readonly #ports: PromotePorts;
   readonly #clock: Clock;
   readonly #invocation: Invocation;
+  readonly #again: boolean;
 
-  constructor(by: string, ports: PromotePorts, clock: Clock, invocation: Invocation) {
+  /**
+   * @param again whether a state is noted although the release's page ends with it: a person says so, and
+   * another page may say otherwise since. A job that is delivered twice has nothing new to say.
+   */
+  constructor(
+    by: string,
+    ports: PromotePorts,
+    clock: Clock,
+    invocation: Invocation,
+    { again = false }: { readonly again?: boolean } = {},
+  ) {
+    this.#again = again;
     this.#by = by;
     this.#ports = ports;
     this.#clock = clock;
@@ -362,7 +374,8 @@ export class Journal {
     const { records, ledger } = this.#ports;
     try {
       const manifest = () => manifestOf(id, records, signal);
-      await addState(id, entry, manifest, ledger, { clock, endAt, signal });
+      const again = this.#again && state === 'live';
+      await addState(id, entry, manifest, ledger, { clock, endAt, signal }, { again });
     } catch (error) {
       log('warn', 'the ledger was not written', { releaseId: id, state, ...logged(error) });
       this.problems = ` ${notNoted(error)}`;

@@ -77,8 +77,8 @@ export async function openEntry(entry: LedgerEntry, store: PageStore, time: Stor
 
 /**
  * Adds what became of a release to its page. Two writers lose nothing of each other's: who comes second
- * reads again and adds to what is there then. The state that the release is in already is not added again. A
- * page that is missing or damaged is written anew from the manifest, and says so.
+ * reads again and adds to what is there then. The state that the release is in already is not added again,
+ * unless `again` says so. A page that is missing or damaged is written anew from the manifest, and says so.
  *
  * @throws Error of the store, or that neither page nor manifest is there. The caller decides what that
  * means; never that a release cannot be served.
@@ -89,11 +89,12 @@ export function addState(
   manifest: () => Promise<Manifest | undefined>,
   store: PageStore,
   time: StoreTime,
+  { again = false }: { readonly again?: boolean } = {},
 ): Promise<void> {
   return changeEntry(
     id,
     (entry) =>
-      entry.states.at(-1)?.state === state.state
+      entry.states.at(-1)?.state === state.state && !again
         ? undefined
         : { ...entry, states: [...entry.states, state] },
     { by: state.by, at: state.at, manifest },

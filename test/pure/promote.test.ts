@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BUILT_IN_ERROR_PAGE } from '../../lambda/promote/error-page.ts';
-import { type PromotePorts, promote } from '../../lambda/promote/promote.ts';
+import { goLive, Journal, type PromotePorts, promote } from '../../lambda/promote/promote.ts';
 import { tokenText } from '../../lambda/promote/token.ts';
 import { freezeText } from '../../lambda/shared/freeze.ts';
 import type { Continued } from '../../lambda/shared/job.ts';
@@ -416,6 +416,20 @@ describe('the ledger', () => {
     });
     expect(errorPages).toHaveLength(1);
   });
+});
+
+test.each([
+  [false, ['live']],
+  [true, ['live', 'live']],
+])('that a release is live is noted again if a person says so: %s', async (again, states) => {
+  const { ports, ledger, clock } = aSite();
+  const invocation = anInvocation(clock);
+  for (const _ of ['once', 'again']) {
+    const journal = new Journal('ann', ports, clock, invocation, { again });
+    expect(await goLive(B, ports, journal, clock, invocation)).toMatchObject({ kind: 'live' });
+  }
+  // After what was written in between, by a promotion that was slow with its line, the page has the last word.
+  expect(ledger.states(B).slice(1)).toEqual(states);
 });
 
 describe('what an invocation leaves for the next', () => {
