@@ -79,12 +79,7 @@ export abstract class LocalService {
   protected constructor(options: ServiceOptions) {
     this.#options = options;
     this.#credentials = options.credentials ?? new Credentials();
-    this.#server = createServer((request, response) => {
-      const work: Promise<void> = this.#serve(request, response).finally(() =>
-        this.#underWay.delete(work),
-      );
-      this.#underWay.add(work);
-    });
+    this.#server = createServer((request, response) => void this.answer(request, response));
     // Node's five seconds race with clients that keep a connection for later: a request sent just
     // as the server hangs up is an ECONNRESET for nothing. `close` does not wait for them.
     this.#server.keepAliveTimeout = 120_000;
@@ -110,6 +105,15 @@ export abstract class LocalService {
       await closed;
     }
     await Promise.all(this.#underWay);
+  }
+
+  /** Answers one request, however it came: over a socket, or handed in by a test that does without. */
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const work: Promise<void> = this.#serve(request, response).finally(() =>
+      this.#underWay.delete(work),
+    );
+    this.#underWay.add(work);
+    return work;
   }
 
   /** How the endpoint names the loopback interface. */
