@@ -16,6 +16,7 @@ import { against, cellsOf, kilobytes, milliseconds, type Section, times } from '
 export interface Handler {
   /** Its action's name in the pipeline. */
   readonly name: string;
+  readonly functionName: string;
   /** The folder with its bundle. */
   readonly folder: string;
   /** Where `handler` is: the file without its ending, and the export's name. */
@@ -73,6 +74,7 @@ export function handlersOf(assembly: Assembly): Handler[] {
     const [file, name] = properties.Handler.split('.');
     handlers.push({
       name: action.Name,
+      functionName: FunctionName,
       folder: assembly.assetFolder(properties.Code.S3Key),
       file: `${file}.js`,
       export: name,

@@ -51,6 +51,11 @@ async function measure(options: Options, scratch: string, signal: AbortSignal): 
     router: async () => [await measureRouter(context)],
     push: async () => [await measurePush(context, options.page)],
     releases: () => measureReleases(context),
+    async scale() {
+      // Loading the CDK takes seconds and memory, which the other parts are not to have in their figures.
+      const { measureScale } = await import('./scale.ts');
+      return [await measureScale(context, options.files)];
+    },
   };
   const sections: Section[] = [];
   const failures: string[] = [];

@@ -1,7 +1,15 @@
 import { parseArgs } from 'node:util';
 
-const PARTS = ['bundles', 'router', 'push', 'releases'] as const;
+import { FEWEST_FILES } from './synthetic-site.ts';
+
+const PARTS = ['bundles', 'router', 'push', 'releases', 'scale'] as const;
 export type Part = (typeof PARTS)[number];
+
+/** Takes longer than all others together, so it is measured only if it is asked for. */
+const ON_DEMAND: Part = 'scale';
+
+/** The most that `gates.maxFiles` lets through by default. */
+const MOST_FILES = 100_000;
 
 export const HELP = `npm run bench [-- OPTIONS]
 
@@ -9,11 +17,14 @@ Measures what a cdk synth of this checkout gives, all in one run, and prints one
 the middle half of the measurements, and ratios. Things that are compared are measured in turn.
 
   --only PART      bundles (size and start-up of the pipeline's functions, Invalidate next to Python),
-                   router (time per request), push (push to live) or releases (S3 requests and what
-                   stays warm, by plan, over 30 releases); may be given several times
+                   router (time per request), push (push to live), releases (S3 requests and what
+                   stays warm, by plan, over 30 releases) or scale (a large site through upload,
+                   change, rebase, rollback and clean-up: time, memory, requests and their price); may
+                   be given several times (default: all but scale, which takes a quarter of an hour)
   --runs N         how often each thing is measured (default: bundles 15, router 300, push 5)
   --python PATH    the Python with boto3 to compare with (default: the first one found)
   --page FILE      the page that each release changes (default: site/src/pages/index.html)
+  --files N        how many files the site of scale has (default: 50000)
   --help           this text`;
 
 export interface Options {
@@ -21,6 +32,7 @@ export interface Options {
   readonly runs: number | undefined;
   readonly python: string | undefined;
   readonly page: string;
+  readonly files: number;
 }
 
 /**
@@ -32,10 +44,11 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      only: { type: 'string', multiple: true, default: [...PARTS] },
+      only: { type: 'string', multiple: true, default: PARTS.filter((part) => part !== ON_DEMAND) },
       runs: { type: 'string' },
       python: { type: 'string' },
       page: { type: 'string', default: 'site/src/pages/index.html' },
+      files: { type: 'string', default: '50000' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -49,11 +62,18 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.runs !== undefined && !/^[1-9]\d{0,3}$/.test(values.runs)) {
     problems.push(`--runs: got ${values.runs}; use a whole number from 1 to 9999`);
   }
+  const files = /^\d{1,6}$/.test(values.files) ? Number(values.files) : 0;
+  if (files < FEWEST_FILES || files > MOST_FILES) {
+    problems.push(
+      `--files: got ${values.files}; use a whole number from ${FEWEST_FILES} to ${MOST_FILES}`,
+    );
+  }
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return {
     parts: PARTS.filter((part) => values.only.includes(part)),
     runs: values.runs === undefined ? undefined : Number(values.runs),
     python: values.python,
     page: values.page,
+    files,
   };
 }

@@ -1,29 +1,19 @@
-import { execFile } from 'node:child_process';
 import { appendFile, copyFile, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import type { PipelineEvent } from '../local/pipeline/events.ts';
 import { LocalStack } from '../local/stack.ts';
 import type { BenchContext } from './context.ts';
+import { type Git, gitIn } from './git.ts';
+import { type Push, publish } from './publish.ts';
 import { spreadOf } from './statistics.ts';
 import { cellsOf, percent, type Section, seconds } from './table.ts';
 
 const RUNS = 5;
-const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
 
 /** How exactly the moment of going live is known. Asking more often would take time from the build. */
 const ASK_EVERY_MS = 20;
 
-/** One push, in milliseconds from its start. */
-interface Push {
-  readonly live: number;
-  readonly end: number;
-  readonly build: number;
-  /** By name, in the order in which they ran. */
-  readonly actions: ReadonlyMap<string, number>;
-}
+const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
 
 /** From `git push` to the live page on the local stack, by stage. Each release changes one page. */
 export async function measurePush(
@@ -42,7 +32,7 @@ export async function measurePush(
     for (let run = 0; run <= runs; run += 1) {
       progress(run === 0 ? 'Publishing the first release' : `Publishing ${run} of ${runs}`);
       await clone.change(page, run);
-      const push = await publish(stack, clone, signal);
+      const push = await publish(stack, clone.git, ASK_EVERY_MS, signal);
       // The first one writes every file and fills the package manager's cache.
       if (run > 0) pushes.push(push);
     }
@@ -87,75 +77,20 @@ function sectionOf(pushes: readonly Push[], runs: number): Section {
   };
 }
 
-/** @throws Error where the push does not end in a new release */
-async function publish(stack: LocalStack, clone: Clone, signal: AbortSignal): Promise<Push> {
-  const before = await stack.liveRelease();
-  const events: PipelineEvent[] = [];
-  const stopListening = stack.events.listen((event) => events.push(event));
-  const enough = new AbortController();
-  const began = performance.now();
-  const live = liveAfter(stack, before, AbortSignal.any([signal, enough.signal]));
-  // Waited for below, unless the push fails first.
-  live.catch(() => {});
-  try {
-    // Ends when the pipeline ends: its hook passes on the progress.
-    const said = await clone.git('push', '--quiet', stack.repository, `HEAD:${stack.branch}`);
-    const ended = performance.now();
-    const last = events.find((event) => event.type === 'execution-finished');
-    if (last?.status !== 'Succeeded') {
-      const { stage, action, error } = last?.failure ?? {};
-      const why = last ? `${last.status} in ${stage} · ${action}: ${error}` : said;
-      throw new Error(`the push was not published: ${why}`);
-    }
-    const finished = events.filter((event) => event.type === 'action-finished');
-    const builds = new Set(
-      events.flatMap((event) =>
-        event.type === 'action-started' && event.provider === 'CodeBuild' ? event.action : [],
-      ),
-    );
-    const liveAt = await live;
-    if (liveAt === undefined) throw new Error('the push was published and is not live');
-    return {
-      live: liveAt - began,
-      end: ended - began,
-      build: finished
-        .filter(({ action }) => builds.has(action))
-        .reduce((sum, { durationMs }) => sum + durationMs, 0),
-      actions: new Map(
-        finished.map(({ stage, action, durationMs }) => [`${stage} · ${action}`, durationMs]),
-      ),
-    };
-  } finally {
-    enough.abort();
-    stopListening();
-  }
-}
-
-/** When another release than that is live; `undefined` when the signal came first. */
-async function liveAfter(
-  stack: LocalStack,
-  before: string | undefined,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  while (!signal.aborted) {
-    const now = await stack.liveRelease();
-    if (now !== undefined && now !== before) return performance.now();
-    await sleep(ASK_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
-  return undefined;
-}
-
 /** A repository with the files of this checkout, committed or not, and nothing of its history. */
 class Clone {
+  readonly git: Git;
+
   private constructor(
     private readonly directory: string,
-    private readonly signal: AbortSignal,
-  ) {}
+    signal: AbortSignal,
+  ) {
+    this.git = gitIn(directory, signal);
+  }
 
   static async of(directory: string, signal: AbortSignal): Promise<Clone> {
     await mkdir(directory, { recursive: true });
-    const checkout = new Clone(CHECKOUT, signal);
-    const files = await checkout.git(
+    const files = await gitIn(CHECKOUT, signal)(
       'ls-files',
       '-z',
       '--cached',
@@ -182,21 +117,5 @@ class Clone {
     await appendFile(file, `\n<p>Release ${run} of the bench</p>\n`);
     await this.git('add', '--all');
     await this.git('commit', '--quiet', '--message', `Release ${run}`);
-  }
-
-  /** What git said, on either stream. */
-  async git(...args: readonly string[]): Promise<string> {
-    const identity = ['-c', 'user.name=bench', '-c', 'user.email=bench@example.com'];
-    const plain = ['-c', 'commit.gpgSign=false', '-c', 'core.hooksPath=/dev/null'];
-    const { stdout, stderr } = await promisify(execFile)('git', [...identity, ...plain, ...args], {
-      cwd: this.directory,
-      // GIT_DIR and its like are set inside hooks and would win over cwd.
-      env: Object.fromEntries(
-        Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')),
-      ),
-      maxBuffer: 64 * 1024 * 1024,
-      signal: this.signal,
-    });
-    return `${stdout}${stderr}`;
   }
 }

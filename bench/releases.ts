@@ -9,6 +9,7 @@ import {
 } from '../lib/release/contract.ts';
 import { Edge } from '../local/edge/edge.ts';
 import type { BenchContext } from './context.ts';
+import { randomFrom } from './random.ts';
 import type { Section } from './table.ts';
 
 /**
@@ -268,16 +269,5 @@ function visitorsOf(assembly: BenchContext['assembly']) {
       if (status !== 200) throw new Error(`/${path}: the edge answered ${status}`);
       return String(headers['x-cache']).startsWith('Hit');
     },
-  };
-}
-
-/** Mulberry32: the same numbers in every run and on every machine. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

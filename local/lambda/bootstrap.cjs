@@ -3,7 +3,16 @@
 'use strict';
 
 const dns = require('node:dns');
+const fs = require('node:fs');
 const path = require('node:path');
+const { peakMemory } = require('./peak-memory.cjs');
+
+// What the log's last line needs and only this process knows. Not at its end alone, since one that runs out of time or
+// memory has no end of its own.
+const tell = (name, value) => fs.writeSync(3, `${name} ${value}\n`);
+const tellMemory = () => tell('peakMiB', peakMemory());
+setInterval(tellMemory, 500).unref();
+process.once('exit', tellMemory);
 
 // The key-value store's endpoint gets the account's id before its host name, `123456789012.localhost`, which
 // names this machine by RFC 6761 but which not every resolver knows.
@@ -31,6 +40,7 @@ async function main() {
   const { requestId, deadline, arn } = JSON.parse(process.env.LOCAL_CONTEXT);
   delete process.env.LOCAL_CONTEXT;
   const { [name]: handler } = require(path.join(process.env.LAMBDA_TASK_ROOT, `${file}.js`));
+  tell('initMs', performance.now());
 
   await handler(event, {
     awsRequestId: requestId,

@@ -5,9 +5,11 @@ import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Assembly, Resource } from '../assembly/assembly.ts';
 import { endWithThisProcess } from '../process-group.ts';
+import { reportLine } from './report.ts';
 
 const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.cjs', import.meta.url));
 
@@ -15,7 +17,7 @@ export interface LocalFunctionsOptions {
   readonly assembly: Assembly;
   /** Where the services are and who calls them: `AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, … */
   environment(functionName: string): Readonly<Record<string, string>>;
-  /** One file a function: what it logged. */
+  /** One file a function: what it logged, each invocation between the lines that Lambda writes. */
   readonly logDirectory: string;
 }
 
@@ -99,7 +101,7 @@ export class LocalFunctions {
       await mkdir(invocation.temporary);
       await this.run(target, invocation, (line) => log.write(`${line}\n`));
     } finally {
-      log.end();
+      await new Promise<void>((resolve) => log.end(() => resolve()));
       await rm(directory, { recursive: true, force: true });
     }
   }
@@ -132,13 +134,15 @@ export class LocalFunctions {
     { requestId, event, signal, taskRoot, temporary }: Invocation,
     log: (line: string) => void,
   ): Promise<void> {
+    log(`START RequestId: ${requestId} Version: $LATEST`);
+    const began = performance.now();
     const deadline = Date.now() + target.timeoutSeconds * 1000;
     const child = spawn(
       target.node,
       [`--max-old-space-size=${target.memoryMiB}`, '--enable-source-maps', BOOTSTRAP],
       {
         cwd: taskRoot,
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
         // Nothing of this machine's environment: a function finds what Lambda gives it.
         ...(signal && { signal, killSignal: 'SIGKILL' as const }),
         env: {
@@ -167,6 +171,11 @@ export class LocalFunctions {
         if (lastLines.length > 10) lastLines.shift();
       });
     }
+    const told = new Map<string, number>();
+    createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => {
+      const [name = '', value] = line.split(' ');
+      told.set(name, Number(value));
+    });
     // The event holds credentials: it goes through the pipe and nowhere else.
     child.stdin.on('error', () => {});
     child.stdin.end(JSON.stringify(event));
@@ -177,10 +186,26 @@ export class LocalFunctions {
         timedOut = true;
         child.kill('SIGKILL');
       }, target.timeoutSeconds * 1000);
-      child.once('error', reject);
+      let failure: Error | undefined;
+      // Said at the end, until which it may still log something.
+      child.once('error', (error) => {
+        failure = error;
+      });
       child.once('close', (code, signal) => {
         clearTimeout(timer);
         this.running.delete(child);
+        log(`END RequestId: ${requestId}`);
+        log(
+          reportLine({
+            requestId,
+            totalMs: performance.now() - began,
+            initMs: told.get('initMs'),
+            memoryMiB: target.memoryMiB,
+            peakMiB: told.get('peakMiB'),
+            end: timedOut ? 'timeout' : signal !== null && !failure ? 'crash' : 'answer',
+          }),
+        );
+        if (failure) return reject(failure);
         if (code === 0) return resolve();
         const what = timedOut
           ? `Task timed out after ${target.timeoutSeconds} seconds`

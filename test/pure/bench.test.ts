@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { readOptions } from '../../bench/options.ts';
+import { HELP, readOptions } from '../../bench/options.ts';
+import { type Kind, priceOf, priceOfTime } from '../../bench/prices.ts';
 import { inTurn } from '../../bench/processes.ts';
 import { ratioOf, spreadOf } from '../../bench/statistics.ts';
+import { SyntheticSite } from '../../bench/synthetic-site.ts';
 import { against, cellsOf, kilobytes, milliseconds, render, times } from '../../bench/table.ts';
 
 describe('what measurements come to', () => {
@@ -71,13 +73,20 @@ test.each([
 });
 
 describe('the command line', () => {
-  test('without options everything is measured as often as each part wants', () => {
+  test('without options everything but scale is measured as often as each part wants', () => {
     expect(readOptions([])).toEqual({
       parts: ['bundles', 'router', 'push', 'releases'],
       runs: undefined,
       python: undefined,
       page: 'site/src/pages/index.html',
+      files: 50_000,
     });
+  });
+
+  test('scale is measured when it is asked for, which the help says', () => {
+    const args = ['--only', 'scale', '--only', 'router', '--files', '100'];
+    expect(readOptions(args)).toMatchObject({ parts: ['router', 'scale'], files: 100 });
+    expect(HELP).toContain('(default: all but scale, ');
   });
 
   test('parts keep their order and come once', () => {
@@ -90,10 +99,78 @@ describe('the command line', () => {
   });
 
   test('all mistakes are told together', () => {
-    expect(() => readOptions(['--only', 'edge', '--runs', '0'])).toThrow(
+    const args = ['--only', 'edge', '--runs', '0', '--files', '100001'];
+    expect(() => readOptions(args)).toThrow(
       new Error(
-        '--only: got edge; use bundles, router, push, releases\n--runs: got 0; use a whole number from 1 to 9999',
+        '--only: got edge; use bundles, router, push, releases, scale\n--runs: got 0; use a whole number from 1 to 9999\n--files: got 100001; use a whole number from 100 to 100000',
       ),
     );
+  });
+
+  test.each(['99', '-100', '1e4', '500.5', 'many', ''])('a site of %j files is none', (files) => {
+    expect(() => readOptions([`--files=${files}`])).toThrow(`--files: got ${files}; `);
+  });
+});
+
+describe('what it would cost on AWS', () => {
+  test.each<[Kind, number, number]>([
+    ['PUT', 1_000, 0.005],
+    ['COPY', 1_000, 0.005],
+    ['LIST', 1_000, 0.005],
+    ['GET', 1_000, 0.0004],
+    ['HEAD', 1_000, 0.0004],
+    ['DELETE', 1_000, 0],
+    ['store read', 1, 0.001],
+    ['store write', 1, 0.001],
+    ['invalidation', 1, 0.005],
+  ])('%s, %i times', (kind, count, dollars) => {
+    expect(priceOf(new Map([[kind, count]]))).toBeCloseTo(dollars, 12);
+  });
+
+  test('invocations are paid by their number, and by time and memory together', () => {
+    const free = { billedMs: 0, memoryMiB: 1_024 };
+    expect(priceOfTime(new Array(1e6).fill(free))).toBeCloseTo(0.2, 6);
+    const aSecond = { billedMs: 1_000, memoryMiB: 2_048 };
+    expect(priceOfTime([aSecond]) - priceOfTime([free])).toBeCloseTo(2 * 0.0000133334, 12);
+  });
+});
+
+describe('the made-up site', () => {
+  const site = SyntheticSite.of(200);
+  const filesOf = (one: SyntheticSite) => new Map(one.changesSince());
+
+  test('has as many files as asked for, and is the same every time', () => {
+    expect(filesOf(site).size).toBe(200);
+    expect(filesOf(SyntheticSite.of(200))).toEqual(filesOf(site));
+  });
+
+  test('a change brings so many pages, and their script under a new name', () => {
+    const changed = [...site.change(3, 1).changesSince(site)].map(([path]) => path);
+    expect(changed).toEqual([
+      'index.html',
+      'section-26/topic-0/page-66/index.html',
+      'section-12/topic-0/page-132/index.html',
+      expect.stringMatching(/^assets\/version-1-[0-9a-f]{8}\.js$/),
+    ]);
+  });
+
+  test('what turns one version into another is all that differs', () => {
+    const [before, after] = [site.change(50, 1), site.change(3, 2)];
+    const files = filesOf(before);
+    for (const [path, content] of after.changesSince(before)) {
+      if (content === undefined) files.delete(path);
+      else files.set(path, content);
+    }
+    expect(files).toEqual(filesOf(after));
+  });
+
+  test('what visitors are to get is in it, changed pages first', () => {
+    const changed = site.change(3, 1);
+    const files = filesOf(changed);
+    const sample = [...changed.sample(10)];
+    expect(sample.length).toBe(26);
+    for (const [address, content] of sample) {
+      expect(files.get(address.slice(1).replace(/(^|\/)$/, '$1index.html'))).toBe(content);
+    }
   });
 });
