@@ -111,7 +111,7 @@ export interface RetentionConfig {
 
   /**
    * All releases that are younger than so many days, from 0 to 3,650. A file of the pool that no release
-   * which is kept has any more stays as long, for tabs that are still open.
+   * which is kept has any more stays as long after its upload, for tabs that are still open.
    *
    * @default 30
    */

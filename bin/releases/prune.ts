@@ -17,7 +17,11 @@ export async function prune(dryRun: boolean, operator: Operator): Promise<Answer
     await operator.agree('Delete this?');
   }
   const report = await run(dryRun, operator);
-  return answer(report, dryRun ? 'would' : deletes(report) ? 'did' : 'nothing', operator);
+  return answer(
+    report,
+    dryRun ? 'would' : deletes(report) || !report.complete ? 'did' : 'nothing',
+    operator,
+  );
 }
 
 async function run(dryRun: boolean, operator: Operator): Promise<PruneReport> {

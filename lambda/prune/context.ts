@@ -18,8 +18,13 @@ export interface PrunePorts {
   list(prefix: string, signal: AbortSignal): AsyncIterable<readonly StoredFile[]>;
   /** The names of the folders directly below a prefix. */
   folders(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** Deletes up to 1,000 objects. One that is gone already is no error. */
-  remove(keys: readonly string[], signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes up to 1,000 objects. One that is gone already is no error.
+   *
+   * @returns whether it is over. Not if the request was sent more than once: one that was given up on the way may be
+   * carried out later.
+   */
+  remove(keys: readonly string[], signal: AbortSignal): Promise<boolean>;
 }
 
 export interface StoredFile {

@@ -1,6 +1,8 @@
 import {
+  LEDGER_PREFIX,
   type LedgerEntry,
   LIVE_KEY,
+  ledgerKey,
   MANIFESTS_PREFIX,
   PREVIOUS_KEY,
   RELEASE_ID,
@@ -75,7 +77,20 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
   const visitors = `Visitors get release ${live}.`;
   const refuse = (why: string, cause?: unknown) => new PruneRefused(why, visitors, { cause });
 
+  // In this order: a release's page in the ledger is written after its record, and neither is ever deleted.
+  const noted = await idsBelow(LEDGER_PREFIX, context);
   const recorded = await recordsIn(context);
+  const lost = [...noted].find((id) => !recorded.has(id));
+  if (lost !== undefined && lost !== live) {
+    throw refuse(
+      `release ${lost} has a page in the ledger, but no record: nobody knows which files it consists of. If nobody needs it, delete ${ledgerKey(lost)} too.`,
+    );
+  }
+  if (previous !== undefined && !recorded.has(previous)) {
+    throw refuse(
+      `release ${previous} is the one before the live one, but it has no manifest. Publish or promote another release.`,
+    );
+  }
   const newestFirst = [...recorded].sort().reverse();
   const folders = new Set(await ports.folders(RELEASES_PREFIX, signal));
 
@@ -198,11 +213,13 @@ export async function begunSince(
 }
 
 /** The releases that have a record, from its claim to its end. */
-async function recordsIn({ ports, invocation }: Context): Promise<Set<string>> {
+const recordsIn = (context: Context): Promise<Set<string>> => idsBelow(MANIFESTS_PREFIX, context);
+
+async function idsBelow(prefix: string, { ports, invocation }: Context): Promise<Set<string>> {
   const ids = new Set<string>();
-  for await (const page of ports.list(MANIFESTS_PREFIX, invocation.signal)) {
+  for await (const page of ports.list(prefix, invocation.signal)) {
     for (const { key } of page) {
-      const id = key.slice(MANIFESTS_PREFIX.length).replace(/\.json$/, '');
+      const id = key.slice(prefix.length).replace(/\.json$/, '');
       if (RELEASE_ID.test(id)) ids.add(id);
     }
   }
@@ -233,7 +250,14 @@ async function pointersIn({ ports, invocation }: Context): Promise<Pointers> {
       'Visitors get no release.',
     );
   }
-  return { live: id, previous: previous === undefined ? undefined : readPointer(previous)?.id };
+  const before = previous === undefined ? undefined : readPointer(previous)?.id;
+  if (previous !== undefined && before === undefined) {
+    throw new PruneRefused(
+      `"${PREVIOUS_KEY}" in the key-value store is no pointer to a release. The next release that goes live puts that right.`,
+      `Visitors get release ${id}.`,
+    );
+  }
+  return { live: id, previous: before };
 }
 
 /** What stands under a release's manifest key, or what is wrong with it. */

@@ -53,12 +53,12 @@ export function prunePorts(
 
     async remove(keys, abortSignal) {
       const Objects = keys.map((Key) => ({ Key }));
-      const { Errors = [] } = await s3.send(
+      const { Errors = [], $metadata } = await s3.send(
         new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
         { abortSignal },
       );
       const [first] = Errors;
-      if (first === undefined) return;
+      if (first === undefined) return $metadata.attempts === 1;
       throw Object.assign(
         new Error(
           `${Errors.length} of ${keys.length} objects were not deleted, the first of them ${first.Key}: ${first.Message}`,

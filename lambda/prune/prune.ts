@@ -61,10 +61,14 @@ export async function prune(
   const context: Context = { ports, by, clock, invocation };
   const ended = { retired: [] as string[], abandoned: [] as string[] };
   const began = clock.now();
+  let oddSince: number | undefined;
   for (;;) {
     const seen = await look(context);
     const waited = clock.now() - began;
-    if (seen.kind === 'odd' && waited >= LEDGER_MS) throw seen.refusal;
+    if (seen.kind === 'odd') {
+      oddSince ??= clock.now();
+      if (clock.now() - oddSince >= LEDGER_MS) throw seen.refusal;
+    }
     if (seen.kind === 'busy' && (dryRun || waited >= PATIENCE_MS))
       return postponed(seen.why, ended);
     if (seen.kind === 'seen') {

@@ -72,12 +72,15 @@ async function sweepBatch(
   if (files.length > 0) {
     const inTime = AbortSignal.any([invocation.signal, AbortSignal.timeout(REMOVAL_MS)]);
     // If this fails the announcement stays: the request may still be carried out.
-    await ports.remove(
+    const isSettled = await ports.remove(
       files.map(({ key }) => key),
       inTime,
     );
     tally.poolFiles += files.length;
     tally.bytes += files.reduce((bytes, { size }) => bytes + size, 0);
+    if (!isSettled) {
+      return 'A request that deletes files of the pool was sent more than once, and may be carried out again within 20 minutes.';
+    }
   }
   const at = new Date(clock.now()).toISOString();
   const over: PoolSweep = { version: 1, keys: [], by, at };

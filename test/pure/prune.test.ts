@@ -207,6 +207,27 @@ describe('it deletes nothing, and says why,', () => {
       `the manifest of ${BEFORE}: id: Invalid key: Expected "id" but received undefined; nobody knows which files release ${BEFORE} (previous) consists of. ${live}`,
     ],
     [
+      'if the record of a release is lost, whatever keeps it',
+      (site) => {
+        site.release(OLDER, { pinned: true });
+        site.records.pages.delete(OLDER);
+      },
+      `release ${OLDER} has a page in the ledger, but no record: nobody knows which files it consists of. If nobody needs it, delete _site/ledger/${OLDER}.json too. ${live}`,
+    ],
+    [
+      'if the release before the live one has no record',
+      (site) => {
+        site.records.pages.delete(BEFORE);
+        site.ledger.pages.delete(BEFORE);
+      },
+      `release ${BEFORE} is the one before the live one, but it has no manifest. Publish or promote another release. ${live}`,
+    ],
+    [
+      'if the pointer to the release before is damaged',
+      (site) => site.pointer.write({ previous: '{}' }),
+      `"previous" in the key-value store is no pointer to a release. The next release that goes live puts that right. ${live}`,
+    ],
+    [
       'if the live release was retired',
       (site) => site.records.put(LIVE, end('retired')),
       `release ${LIVE} is live, but was retired at 2026-11-23T12:00:00.000Z by ann. Publish or promote another release. ${live}`,

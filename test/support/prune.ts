@@ -2,7 +2,7 @@ import type { PrunePorts, StoredFile } from '../../lambda/prune/context.ts';
 import { type PruneOptions, type PruneReport, prune } from '../../lambda/prune/prune.ts';
 import { pointerText } from '../../lambda/shared/pointer.ts';
 import type { LedgerEntry, Manifest, ReleaseState } from '../../lib/release/contract.ts';
-import { manifestKey, RELEASES_PREFIX } from '../../lib/release/contract.ts';
+import { ledgerKey, manifestKey, RELEASES_PREFIX } from '../../lib/release/contract.ts';
 import { aClock, anInvocation, type FakeClock } from './job.ts';
 import { LedgerFake } from './ledger-store.ts';
 import { PointerStoreFake, pointerTo } from './pointer-store.ts';
@@ -109,6 +109,7 @@ export class PruneFake {
         this.beforeRemove(keys);
         this.removals.push(keys);
         for (const key of keys) this.objects.delete(key);
+        return true;
       },
     };
   }
@@ -131,7 +132,10 @@ export class PruneFake {
         modified: NOW,
       }),
     );
-    const files = [...records, ...this.objects.values()]
+    const pages = [...this.ledger.pages.keys()].map(
+      (id): StoredFile => ({ key: ledgerKey(id), size: 1, modified: NOW }),
+    );
+    const files = [...records, ...pages, ...this.objects.values()]
       .filter(({ key }) => key.startsWith(prefix))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     for (let from = 0; from < files.length; from += this.pageSize) {

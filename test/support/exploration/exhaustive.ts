@@ -65,6 +65,8 @@ export async function exploreAll(
       visited.set(state, sleeping);
     }
     if (able.length === 0 && !before) {
+      // As late as can be: what it does then, nobody can mend any more.
+      while (!world.violation && world.late.length > 0) await world.arrive(0);
       const problem = scene.promised?.(world) ?? (await afterwards(world, ends));
       if (world.violation) {
         await broken(world, `${world.violation.invariant}: ${world.violation.what}`);

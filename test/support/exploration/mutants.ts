@@ -152,6 +152,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    without: 'the announcement that stays while a request may be carried out again',
+    file: 'lambda/prune/sweep.ts',
+    edits: [['if (!isSettled) {', 'if (!isSettled && batch.length === 0) {']],
+    plot: 'an upload that finds a file in the pool, and a clean-up whose request is sent twice',
+    shows: 'a release that has not ended is complete',
+  },
+  {
     without: 'the end of a request to delete after a minute',
     file: 'lambda/prune/sweep.ts',
     edits: [

@@ -311,6 +311,11 @@ export const PLOTS = {
     ],
     fates: [{ process: 'clean-up', call: /^DeleteObjects assets/, fate: 'request lost' }],
   },
+  'an upload that finds a file in the pool, and a clean-up whose request is sent twice': {
+    setup: 'history',
+    actors: () => [prune('clean-up'), reusing('upload')],
+    fates: [{ process: 'clean-up', call: /^DeleteObjects assets/, fate: 'late' }],
+  },
   'an upload, two promotions and a clean-up': {
     setup: 'waiting',
     actors: (ids) => [
