@@ -10,7 +10,7 @@ import { counts } from '../support/exploration/world.ts';
 const stage = aStage();
 
 /** How much is explored: more for a longer look. The defaults take a minute. */
-const SCHEDULES = Number(process.env.EXPLORE_SCHEDULES ?? 160);
+const SCHEDULES = Number(process.env.EXPLORE_SCHEDULES ?? 240);
 const RUNS = Number(process.env.EXPLORE_RUNS ?? 60);
 /** To see a failure again: the seed that its message names. */
 const SEED =
@@ -33,7 +33,7 @@ describe('whatever the order of their calls, nothing breaks in', () => {
   test.each(names)('%s', async (name) => {
     const scene = await stage().scene(name);
     // Of more than two there are too many: they are for the random part, and here for a longer look.
-    const schedules = scene.actors.length > 2 ? SCHEDULES / 4 : SCHEDULES;
+    const schedules = scene.actors.length > 2 ? SCHEDULES / 6 : SCHEDULES;
     const found = await exploreAll(scene, { schedules });
     const all = found.cut ? 'the first of all' : 'all';
     told.push(

@@ -152,6 +152,27 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    without: 'the condition under which an announcement is taken back',
+    file: 'lambda/prune/sweep.ts',
+    edits: [
+      [
+        "await ports.sweeps.write('', JSON.stringify(over), announced, invocation.signal);",
+        "const write = (version: string | undefined) => ports.sweeps.write('', JSON.stringify(over), version, invocation.signal);\n  (await write(announced)) ?? (await write((await ports.sweeps.read('', invocation.signal))?.version));",
+      ],
+    ],
+    plot: 'an upload that finds a file in the pool, two promotions, and two clean-ups of which one hangs',
+    shows: 'a release that has not ended is complete',
+    course: [
+      { who: 'clean-up', until: /^DeleteObjects assets/ },
+      { who: 'clean-up', until: /^PutObject _site.pool-sweep/ },
+      { who: 'half an hour' },
+      { who: 'promotions' },
+      { who: 'another', until: /^DeleteObjects assets/ },
+      { who: 'clean-up' },
+      { who: 'upload' },
+    ],
+  },
+  {
     without: 'the announcement that stays while a request may be carried out again',
     file: 'lambda/prune/sweep.ts',
     edits: [['if (!isSettled) {', 'if (!isSettled && batch.length === 0) {']],

@@ -316,6 +316,19 @@ export const PLOTS = {
     actors: () => [prune('clean-up'), reusing('upload')],
     fates: [{ process: 'clean-up', call: /^DeleteObjects assets/, fate: 'late' }],
   },
+  'an upload that finds a file in the pool, two promotions, and two clean-ups of which one hangs': {
+    setup: 'waiting',
+    actors: (ids) => [
+      time('half an hour', 30 * 60_000),
+      inOrder('promotions', rollback('', id(ids, 'four')), rollback('', id(ids, 'five'))),
+      prune('another'),
+      upload('upload', site('late', { 'assets/three.js': 'code three' })),
+      prune('clean-up'),
+    ],
+    fates: [
+      { process: 'clean-up', call: /^PutObject .*pool-sweep.*unchanged/, fate: 'request lost' },
+    ],
+  },
   'an upload, two promotions and a clean-up': {
     setup: 'waiting',
     actors: (ids) => [
