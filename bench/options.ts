@@ -20,7 +20,7 @@ the middle half of the measurements, and ratios. Things that are compared are me
                    router (time per request), push (push to live), releases (S3 requests and what
                    stays warm, by plan, over 30 releases) or scale (a large site through upload,
                    change, rebase, rollback and clean-up: time, memory, requests and their price); may
-                   be given several times (default: all but scale, which takes a quarter of an hour)
+                   be given several times (default: all but scale, which takes about twenty minutes)
   --runs N         how often each thing is measured (default: bundles 15, router 300, push 5)
   --python PATH    the Python with boto3 to compare with (default: the first one found)
   --page FILE      the page that each release changes (default: site/src/pages/index.html)

@@ -1,6 +1,6 @@
 /**
- * US dollars in us-east-1, pay as you go, without what is free every month: S3, CloudFront and Lambda (Arm), as in the README's
- * table and from the same sources.
+ * US dollars in us-east-1, pay as you go, nothing free taken off: those of the README's table, and what that leaves out
+ * (reads from S3; Lambda on Arm) from the same kind of sources.
  */
 const PER_REQUEST = {
   PUT: 0.005 / 1_000,

@@ -41,6 +41,7 @@ async function main() {
   delete process.env.LOCAL_CONTEXT;
   const { [name]: handler } = require(path.join(process.env.LAMBDA_TASK_ROOT, `${file}.js`));
   tell('initMs', performance.now());
+  tellMemory();
 
   await handler(event, {
     awsRequestId: requestId,
