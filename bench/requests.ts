@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
+import { accessKeyIdOf } from '../local/aws/service.ts';
 import type { Counts, Kind } from './prices.ts';
 
 /** What was asked of the services. */
@@ -52,10 +53,9 @@ export class RequestCounter {
 }
 
 /** Nothing for what no visitor and no bill notices: who does not sign is a visitor, and the other services' calls are free. */
-function readRequest({ method = '', url = '', headers }: IncomingMessage) {
-  const accessKeyId = /^AWS4-[A-Z0-9-]+ Credential=([^/,\s]+)\//.exec(
-    headers.authorization ?? '',
-  )?.[1];
+function readRequest(request: IncomingMessage) {
+  const { method = '', url = '', headers } = request;
+  const accessKeyId = accessKeyIdOf(request);
   const kind = kindOf(method, url, headers['x-amz-copy-source'] !== undefined);
   if (accessKeyId === undefined || kind === undefined) return undefined;
   const length = headers['x-amz-decoded-content-length'] ?? headers['content-length'] ?? 0;

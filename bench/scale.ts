@@ -203,7 +203,9 @@ class Bench {
   /** @throws Error if it does not retire these releases and no other */
   cleanUp(name: string, old: readonly Release[], live: Release): Promise<void> {
     return this.#operation(name, async () => {
-      const functionName = scheduledFunction(this.stack);
+      const [functionName] = this.stack.scheduledFunctions();
+      if (functionName === undefined)
+        throw new Error('no schedule of the template names a function');
       await this.#logs.next(functionName, this.context.signal);
       const began = performance.now();
       await this.#counted(() => this.stack.runSchedules());
@@ -310,16 +312,6 @@ class Bench {
 async function get(url: string, signal: AbortSignal) {
   const answer = await fetch(url, { signal });
   return { status: answer.status, text: await answer.text() };
-}
-
-function scheduledFunction({ assembly }: LocalStack): string {
-  const targets = assembly
-    .ofType('AWS::Events::Rule')
-    .filter(({ properties }) => properties.ScheduleExpression !== undefined)
-    .flatMap(({ properties }) => properties.Targets as { Arn: string }[]);
-  const name = /:function:([^:]+)$/.exec(targets[0]?.Arn ?? '')?.[1];
-  if (name === undefined) throw new Error('no schedule of the template names a function');
-  return name;
 }
 
 /** From the column `function` on. */

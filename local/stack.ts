@@ -126,19 +126,23 @@ export class LocalStack {
    * @throws Error where one fails, with what it said last
    */
   async runSchedules(): Promise<void> {
-    const { functions, rules } = this.parts;
-    for (const target of rules.scheduledTargets()) {
-      const name = /:function:([^:]+)$/.exec(target)?.[1];
-      if (name === undefined) {
-        throw new Error(`${target}: the local run knows schedules of Lambda functions`);
-      }
-      await functions.invoke(name, {
+    for (const name of this.scheduledFunctions()) {
+      await this.parts.functions.invoke(name, {
         source: 'aws.events',
         'detail-type': 'Scheduled Event',
         time: new Date().toISOString(),
         detail: {},
       });
     }
+  }
+
+  /** The names of the functions that `runSchedules` invokes. @throws Error for another target of a schedule */
+  scheduledFunctions(): string[] {
+    return this.parts.rules.scheduledTargets().map((target) => {
+      const name = /:function:([^:]+)$/.exec(target)?.[1];
+      if (name !== undefined) return name;
+      throw new Error(`${target}: the local run knows schedules of Lambda functions`);
+    });
   }
 
   /** Ends everything, processes included. Executions on their way end as stopped. */

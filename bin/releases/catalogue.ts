@@ -2,7 +2,7 @@ import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { ledgerIn, recordsIn } from '../../lambda/shared/content-bucket.ts';
 import { readFreeze } from '../../lambda/shared/freeze.ts';
 import { readEntry } from '../../lambda/shared/ledger.ts';
-import { DamagedManifest, isManifest, readRecord } from '../../lambda/shared/manifest.ts';
+import { DamagedManifest, isManifest, recordOrDamage } from '../../lambda/shared/manifest.ts';
 import { readPointer } from '../../lambda/shared/pointer.ts';
 import {
   FROZEN_KEY,
@@ -14,9 +14,9 @@ import {
   type Manifest,
   type Pointer,
   PREVIOUS_KEY,
-  RELEASE_ID,
   type ReleaseRecord,
   type ReleaseState,
+  releaseIdIn,
   releaseTime,
 } from '../../lib/release/contract.ts';
 import type { Operator } from './operator.ts';
@@ -84,8 +84,8 @@ async function idsBelow(Prefix: string, { connection, signal }: Operator): Promi
   const pages = paginateListObjectsV2({ client }, { Bucket, Prefix }, { abortSignal: signal });
   for await (const { Contents = [] } of pages) {
     for (const { Key = '' } of Contents) {
-      const id = Key.slice(Prefix.length).replace(/\.json$/, '');
-      if (RELEASE_ID.test(id)) ids.push(id);
+      const id = releaseIdIn(Key, Prefix);
+      if (id !== undefined) ids.push(id);
     }
   }
   return ids;
@@ -103,13 +103,11 @@ export async function releaseOf(
     ledgerIn(s3, bucket).read(id, signal),
   ]);
   const problems: string[] = [];
-  let record: ReleaseRecord | undefined;
-  try {
-    record = recorded && readRecord(recorded.text, id);
-    if (record === undefined) problems.push('manifest lost');
-  } catch (error) {
-    if (!(error instanceof DamagedManifest)) throw error;
-    problems.push(`manifest damaged (${error.message.replace(/^manifest of \S+: /, '')})`);
+  const read = recorded && recordOrDamage(recorded.text, id);
+  const record = read instanceof DamagedManifest ? undefined : read;
+  if (read === undefined) problems.push('manifest lost');
+  if (read instanceof DamagedManifest) {
+    problems.push(`manifest damaged (${read.message.replace(/^manifest of \S+: /, '')})`);
   }
   const manifest = record && isManifest(record) ? record : undefined;
   const entry = page && readEntry(page.text, id);

@@ -1,5 +1,5 @@
 import { releasePrefix } from '../../lib/release/contract.ts';
-import { type Context, isOver, type Tally } from './context.ts';
+import { type Context, isOutOfTime, type Tally } from './context.ts';
 import type { Guard } from './guard.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function clear(
   for (const id of ended) {
     // A page of a listing holds as many keys as one request deletes.
     for await (const page of ports.list(releasePrefix(id), invocation.signal)) {
-      if (isOver(context)) return false;
+      if (isOutOfTime(context)) return false;
       if (page.every(({ key }) => guard.keys.has(key))) continue;
       const files = await guard.passes(page);
       if (files.length === 0) continue;

@@ -69,5 +69,5 @@ export class PruneRefused extends Error {
 const LAST_MS = 5_000;
 
 /** Whether a clean-up has to stop where it is. The next one goes on from there. */
-export const isOver = ({ clock, invocation }: Context): boolean =>
+export const isOutOfTime = ({ clock, invocation }: Context): boolean =>
   invocation.signal.aborted || clock.now() >= invocation.endAt - LAST_MS;

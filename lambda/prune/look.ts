@@ -8,11 +8,12 @@ import {
   RELEASE_ID,
   RELEASES_PREFIX,
   type ReleaseRecord,
+  releaseIdIn,
   releaseTime,
 } from '../../lib/release/contract.ts';
 import { describeError } from '../shared/failure.ts';
 import { readEntry } from '../shared/ledger.ts';
-import { DamagedManifest, readRecord } from '../shared/manifest.ts';
+import { DamagedManifest, recordOrDamage } from '../shared/manifest.ts';
 import { readPointer } from '../shared/pointer.ts';
 import { type Context, PruneRefused } from './context.ts';
 import { type KeepReason, type Pointers, reasonsToKeep } from './retention.ts';
@@ -219,8 +220,8 @@ async function idsBelow(prefix: string, { ports, invocation }: Context): Promise
   const ids = new Set<string>();
   for await (const page of ports.list(prefix, invocation.signal)) {
     for (const { key } of page) {
-      const id = key.slice(prefix.length).replace(/\.json$/, '');
-      if (RELEASE_ID.test(id)) ids.add(id);
+      const id = releaseIdIn(key, prefix);
+      if (id !== undefined) ids.add(id);
     }
   }
   return ids;
@@ -278,16 +279,7 @@ async function find(id: string, { ports, invocation }: Context): Promise<Found |
   ]);
   if (text === undefined) return undefined;
   const entry = page && readEntry(page.text, id);
-  return { id, version: text.version, record: recordIn(text.text, id), entry };
-}
-
-function recordIn(text: string, id: string): Found['record'] {
-  try {
-    return readRecord(text, id);
-  } catch (damage) {
-    if (damage instanceof DamagedManifest) return damage;
-    throw damage;
-  }
+  return { id, version: text.version, record: recordOrDamage(text.text, id), entry };
 }
 
 /**

@@ -1,9 +1,4 @@
-import {
-  DeleteObjectsCommand,
-  ListObjectsV2Command,
-  paginateListObjectsV2,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectsCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { POOL_SWEEP_KEY } from '../../lib/release/contract.ts';
 import { ledgerIn, pagesIn, recordsIn } from '../shared/content-bucket.ts';
 import type { PointerStore } from '../shared/store.ts';
@@ -37,17 +32,13 @@ export function prunePorts(
 
     async folders(Prefix, abortSignal) {
       const names: string[] = [];
-      let ContinuationToken: string | undefined;
-      do {
-        const page = await s3.send(
-          new ListObjectsV2Command({ Bucket, Prefix, Delimiter: '/', ContinuationToken }),
-          { abortSignal },
+      const input = { Bucket, Prefix, Delimiter: '/' };
+      const pages = paginateListObjectsV2({ client: s3 }, input, { abortSignal });
+      for await (const { CommonPrefixes = [] } of pages) {
+        names.push(
+          ...CommonPrefixes.map((folder) => String(folder.Prefix).slice(Prefix.length, -1)),
         );
-        for (const { Prefix: folder = '' } of page.CommonPrefixes ?? []) {
-          names.push(folder.slice(Prefix.length, -1));
-        }
-        ContinuationToken = page.NextContinuationToken;
-      } while (ContinuationToken !== undefined);
+      }
       return names;
     },
 

@@ -1,7 +1,7 @@
 import { matchesPattern, type PoolSweep } from '../../lib/release/contract.ts';
 import type { Page } from '../shared/page-store.ts';
 import { readPoolSweep } from '../shared/pool-sweep.ts';
-import { BATCH, type Context, isOver, type StoredFile, type Tally } from './context.ts';
+import { BATCH, type Context, isOutOfTime, type StoredFile, type Tally } from './context.ts';
 import type { Guard } from './guard.ts';
 import { begunSince, type Seen } from './look.ts';
 import { isOldFile } from './retention.ts';
@@ -32,7 +32,7 @@ export async function sweepPool(
   context: Context,
 ): Promise<Swept> {
   for await (const batch of batches(unneeded(guard.keys, context))) {
-    if (isOver(context)) return { complete: false };
+    if (isOutOfTime(context)) return { complete: false };
     const postponed = await sweepBatch(batch, seen, guard, tally, context);
     if (postponed !== undefined) return { complete: false, postponed };
   }

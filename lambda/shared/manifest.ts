@@ -69,6 +69,16 @@ export function readRecord(text: string, id: string): ReleaseRecord {
   return belonging(read.output, id);
 }
 
+/** The same for those who go on without it: what is wrong, in place of the record. */
+export function recordOrDamage(text: string, id: string): ReleaseRecord | DamagedManifest {
+  try {
+    return readRecord(text, id);
+  } catch (damage) {
+    if (damage instanceof DamagedManifest) return damage;
+    throw damage;
+  }
+}
+
 /**
  * What stands under a release's manifest key, with its version; nothing if its id was never taken.
  *

@@ -210,6 +210,12 @@ export const MANIFESTS_PREFIX = `${SITE_PREFIX}releases/`;
 /** Of a release's record, which is its manifest once the upload is complete. */
 export const manifestKey = (id: string): string => `${MANIFESTS_PREFIX}${id}.json`;
 
+/** The release that a key below one of these two prefixes belongs to; nothing if none does. */
+export function releaseIdIn(key: string, prefix: string): string | undefined {
+  const id = key.slice(prefix.length).replace(/\.json$/, '');
+  return RELEASE_ID.test(id) ? id : undefined;
+}
+
 /** Claimed by one upload: holds the id of the job's release. */
 export const claimKey = (jobId: string): string => `${JOBS_PREFIX}${jobId}`;
 

@@ -2,14 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { readJson, writeJson } from './files.ts';
-import {
-  addressOf,
-  type Call,
-  LocalService,
-  readBody,
-  ServiceError,
-  type ServiceOptions,
-} from './service.ts';
+import { addressOf, LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
 import { fromXml, toXml } from './xml.ts';
 
 export interface LocalCloudFrontApiOptions extends ServiceOptions {
@@ -157,26 +150,6 @@ export class LocalCloudFrontApi extends LocalService {
         },
       }),
     };
-  }
-
-  protected override unsigned(): ServiceError {
-    return new ServiceError(403, 'MissingAuthenticationToken', 'Missing Authentication Token');
-  }
-
-  protected override stranger(): ServiceError {
-    return new ServiceError(
-      403,
-      'InvalidClientTokenId',
-      'The security token included in the request is invalid.',
-    );
-  }
-
-  protected override denied({ principal, action, resource }: Call): ServiceError {
-    return new ServiceError(
-      403,
-      'AccessDenied',
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
-    );
   }
 
   #create(distributionId: string, { callerReference, paths }: Batch): Invalidation {

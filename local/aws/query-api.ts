@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Call, LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
+import { LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
 import { toXml } from './xml.ts';
 
 export interface LocalQueryApiOptions extends ServiceOptions {
@@ -127,26 +127,6 @@ export class LocalQueryApi extends LocalService {
         },
       }),
     };
-  }
-
-  protected override unsigned(): ServiceError {
-    return new ServiceError(403, 'MissingAuthenticationToken', 'Missing Authentication Token');
-  }
-
-  protected override stranger(): ServiceError {
-    return new ServiceError(
-      403,
-      'InvalidClientTokenId',
-      'The security token included in the request is invalid.',
-    );
-  }
-
-  protected override denied({ principal, action, resource }: Call): ServiceError {
-    return new ServiceError(
-      403,
-      'AccessDenied',
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
-    );
   }
 }
 

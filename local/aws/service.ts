@@ -69,6 +69,10 @@ export class ServiceError extends Error {
   }
 }
 
+/** The access key that a request is signed with; nothing if it is not signed. */
+export const accessKeyIdOf = ({ headers }: IncomingMessage): string | undefined =>
+  /^AWS4-[A-Z0-9-]+ Credential=([^/,\s]+)\//.exec(headers.authorization ?? '')?.[1];
+
 /** A local stand-in for one AWS service: an HTTP server on the loopback interface. */
 export abstract class LocalService {
   readonly #server: Server;
@@ -132,20 +136,32 @@ export abstract class LocalService {
     path: string,
   ): { contentType: string; body: string; headers?: Record<string, string> };
 
-  /** The error for an unsigned request. */
-  protected abstract unsigned(): ServiceError;
+  /** The error for an unsigned request: the name that most services have for it, as for the two below. */
+  protected unsigned(): ServiceError {
+    return new ServiceError(403, 'MissingAuthenticationToken', 'Missing Authentication Token');
+  }
 
   /** The error for an access key that was not registered. */
-  protected abstract stranger(accessKeyId: string): ServiceError;
+  protected stranger(_accessKeyId: string): ServiceError {
+    return new ServiceError(
+      403,
+      'InvalidClientTokenId',
+      'The security token included in the request is invalid.',
+    );
+  }
 
   /** The error when `allow` says no. */
-  protected abstract denied(call: Call): ServiceError;
+  protected denied({ principal, action, resource }: Call): ServiceError {
+    return new ServiceError(
+      403,
+      'AccessDenied',
+      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
+    );
+  }
 
   /** Who sent a request, by the access key it is signed with. */
   protected principalOf(request: IncomingMessage): string {
-    const id = /^AWS4-[A-Z0-9-]+ Credential=([^/,\s]+)\//.exec(
-      request.headers.authorization ?? '',
-    )?.[1];
+    const id = accessKeyIdOf(request);
     if (id === undefined) throw this.unsigned();
     const label = this.#credentials.labelOf(id);
     if (label === undefined) throw this.stranger(id);

@@ -66,7 +66,7 @@ describe.runIf(CHROMIUM)('tabs that stay open', () => {
     browser = await launchBrowser();
     a = await publish('a');
     tabOnA = await open();
-    expect((await releases(state, 'a-site', 'pin', a)).code).toBe(0);
+    expect((await releases(state, 'a-site', 'pin', a)).status).toBe(0);
     await publish('b');
     tabOnB = await open();
     await publish('c');
@@ -95,7 +95,7 @@ describe.runIf(CHROMIUM)('tabs that stay open', () => {
   });
 
   test('get all of a pinned release once somebody goes back to it', async () => {
-    expect((await releases(state, 'a-site', 'rollback', a, '--yes')).code).toBe(0);
+    expect((await releases(state, 'a-site', 'rollback', a, '--yes')).status).toBe(0);
     await tabOnC.reload({ waitUntil: 'networkidle' });
     expect(await tabOnC.title()).toBe('a');
     await expect.poll(() => press(tabOnC)).toBe('chunk of a');

@@ -2,13 +2,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../bin/releases/main.ts';
@@ -27,10 +26,10 @@ import {
   aLocalStack,
   anAssembly,
   Clone,
+  contentOf,
   removeDirectories,
 } from '../support/local-stack.ts';
-
-const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+import { CHECKOUT, COMMAND, type Ran, run } from '../support/releases.ts';
 
 /** What nobody may call any more. */
 const denied = new Set<string>();
@@ -50,34 +49,6 @@ let state: string;
 let clone: Clone;
 let s3: S3Client;
 let Bucket: string;
-
-interface Ran {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-const COMMAND = ['--import', 'tsx', 'bin/releases.ts'];
-
-/** The command as `npm run releases` starts it, without a terminal. */
-function run(words: readonly string[], environment: Record<string, string> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, [...COMMAND, ...words], {
-    cwd: CHECKOUT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (text: Buffer) => {
-    out += text;
-  });
-  child.stderr.on('data', (text: Buffer) => {
-    err += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve({ status, out, err }));
-  });
-}
 
 const local = () => ['--local', '--state', state, '--stack', 'a-site'];
 const started = (...words: string[]) => run([...words, ...local()]);
@@ -167,16 +138,7 @@ beforeAll(async () => {
   });
   state = await aDirectory('state');
   ({ stack } = await aLocalStack(assembly, { allow, state }));
-  const environment = stack.environmentFor('a test');
-  s3 = new S3Client({
-    endpoint: environment.AWS_ENDPOINT_URL_S3 as string,
-    region: environment.AWS_REGION as string,
-    credentials: {
-      accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
-      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
-    },
-  });
-  Bucket = String(stack.assembly.outputs.ContentBucket);
+  ({ s3, Bucket } = contentOf(stack));
   clone = await Clone.of(stack);
   one = await publish('one');
   two = await publish('two');

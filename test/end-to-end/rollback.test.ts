@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LedgerEntry, ledgerKey } from '../../lib/release/contract.ts';
 import type { Call } from '../../local/aws/service.ts';
 import type { ExecutionRecord } from '../../local/pipeline/records.ts';
 import type { LocalStack } from '../../local/stack.ts';
-import { aLocalStack, anAssembly, Clone, removeDirectories } from '../support/local-stack.ts';
+import {
+  aLocalStack,
+  anAssembly,
+  Clone,
+  contentOf,
+  removeDirectories,
+} from '../support/local-stack.ts';
 
 /** Actions that a role has lost, and how often each may still be called. */
 const denied = new Map<string, number>();
@@ -41,21 +47,8 @@ async function publish(text: string): Promise<{ said: string; record: ExecutionR
 
 /** What the ledger says became of a release. */
 async function statesOf(id: string | undefined): Promise<string[]> {
-  const bucket = stack.assembly
-    .ofType('AWS::S3::Bucket')
-    .find(({ logicalId }) => logicalId.startsWith('HostingContent'));
-  const environment = stack.environmentFor('a test');
-  const s3 = new S3Client({
-    endpoint: environment.AWS_ENDPOINT_URL_S3 as string,
-    region: environment.AWS_REGION as string,
-    credentials: {
-      accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
-      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
-    },
-  });
-  const { Body } = await s3.send(
-    new GetObjectCommand({ Bucket: bucket?.ref, Key: ledgerKey(id as string) }),
-  );
+  const { s3, Bucket } = contentOf(stack);
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: ledgerKey(id as string) }));
   const entry: LedgerEntry = JSON.parse((await Body?.transformToString()) as string);
   return entry.states.map(({ state }) => state);
 }

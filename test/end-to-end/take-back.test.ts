@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_PREFIX, MANIFESTS_PREFIX } from '../../lib/release/contract.ts';
 import type { LocalStack } from '../../local/stack.ts';
@@ -10,6 +10,7 @@ import {
   aLocalStack,
   anAssembly,
   Clone,
+  contentOf,
   removeDirectories,
 } from '../support/local-stack.ts';
 import { releases } from '../support/releases.ts';
@@ -75,18 +76,7 @@ async function expectLive(id: string): Promise<void> {
 
 /** Every object in the content bucket, the records and the ledger left out. */
 async function objects(): Promise<string[]> {
-  const Bucket = stack.assembly
-    .ofType('AWS::S3::Bucket')
-    .find(({ logicalId }) => logicalId.startsWith('HostingContent'))?.ref;
-  const environment = stack.environmentFor('a test');
-  const client = new S3Client({
-    endpoint: environment.AWS_ENDPOINT_URL_S3 as string,
-    region: environment.AWS_REGION as string,
-    credentials: {
-      accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
-      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
-    },
-  });
+  const { s3: client, Bucket } = contentOf(stack);
   const keys: string[] = [];
   for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
     keys.push(...Contents.map(({ Key }) => String(Key)));
@@ -143,8 +133,8 @@ describe('one site, from its first release to a tight clean-up', () => {
   });
 
   test('the operator goes back to A and freezes publishing in the same step', async () => {
-    const { code, stderr } = await run('rollback', a, '--freeze', 'C loses orders', '--yes');
-    expect(code, stderr).toBe(0);
+    const { status, err } = await run('rollback', a, '--freeze', 'C loses orders', '--yes');
+    expect(status, err).toBe(0);
     await expectLive(a);
   });
 
@@ -156,14 +146,14 @@ describe('one site, from its first release to a tight clean-up', () => {
     });
     await expectLive(a);
     const refused = await run('promote', d, '--yes');
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('C loses orders');
+    expect(refused.status).toBe(1);
+    expect(refused.err).toContain('C loses orders');
     await expectLive(a);
   });
 
   test('unfreezing brings D live', async () => {
-    const { code, stderr } = await run('unfreeze', '--promote', '--yes');
-    expect(code, stderr).toBe(0);
+    const { status, err } = await run('unfreeze', '--promote', '--yes');
+    expect(status, err).toBe(0);
     await expectLive(d);
   });
 
@@ -180,17 +170,17 @@ describe('one site, from its first release to a tight clean-up', () => {
   });
 
   test('A is complete as well: back in one step, then D again', async () => {
-    expect((await run('rollback', '--yes')).code).toBe(0);
+    expect((await run('rollback', '--yes')).status).toBe(0);
     await expectLive(a);
-    expect((await run('rollback', '--yes')).code).toBe(0);
+    expect((await run('rollback', '--yes')).status).toBe(0);
     await expectLive(d);
   });
 
   test('B and C are gone, and nobody can make them live', async () => {
     for (const id of [b, c]) {
-      const { code, stderr } = await run('promote', id, '--yes');
-      expect(code).not.toBe(0);
-      expect(stderr).toContain('retired');
+      const { status, err } = await run('promote', id, '--yes');
+      expect(status).not.toBe(0);
+      expect(err).toContain('retired');
     }
     await expectLive(d);
   });

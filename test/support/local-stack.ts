@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { S3Client } from '@aws-sdk/client-s3';
 import { App } from 'aws-cdk-lib';
 import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
 import { SiteStack } from '../../lib/site-stack.ts';
@@ -55,6 +56,20 @@ export async function aLocalStack(
     ...options,
   });
   return { stack, logged };
+}
+
+/** A client for the content bucket of a stack. */
+export function contentOf(stack: LocalStack): { readonly s3: S3Client; readonly Bucket: string } {
+  const environment = stack.environmentFor('a test');
+  const s3 = new S3Client({
+    endpoint: environment.AWS_ENDPOINT_URL_S3 as string,
+    region: environment.AWS_REGION as string,
+    credentials: {
+      accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
+      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
+    },
+  });
+  return { s3, Bucket: String(stack.assembly.outputs.ContentBucket) };
 }
 
 /** A person's clone: files, commits and real pushes into the stack's repository. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { PromotePorts } from '../../../lambda/promote/promote.ts';
 import type { PruneReport } from '../../../lambda/prune/prune.ts';
-import type { Outcome } from '../../../lambda/shared/job.ts';
+import type { Continued, Outcome } from '../../../lambda/shared/job.ts';
 import type { FlipOptions } from '../../../lambda/shared/pointer.ts';
 import type { LedgerEntry } from '../../../lib/release/contract.ts';
 import { zipOf } from '../zip.ts';
@@ -81,9 +81,8 @@ export function upload(name: string, site: Site, options: UploadOptions = {}): A
         download: async (_artifact: unknown, _credentials: unknown, file: string) =>
           writeFile(file, await zip),
       };
-      let continuationToken: string | undefined;
-      for (let invocation = 1; ; invocation += 1) {
-        const outcome: Outcome = await cores.upload(
+      const outcome = await toItsEnd(process, (continuationToken, invocation) =>
+        cores.upload(
           {
             // A continuation is a job of its own.
             id: `${job}-${invocation}`,
@@ -95,18 +94,27 @@ export function upload(name: string, site: Site, options: UploadOptions = {}): A
           ports,
           process.clock,
           process.invocation(),
-        );
-        if (outcome.kind === 'continued') {
-          continuationToken = outcome.token;
-          process.begin();
-          continue;
-        }
-        if (outcome.kind !== 'succeeded') return outcome;
-        const id = outcome.outputVariables?.releaseId as string;
-        return promoted ? promoteJob(id, process, cores) : { uploaded: id };
-      }
+        ),
+      );
+      if (outcome.kind !== 'succeeded') return outcome;
+      const id = outcome.outputVariables?.releaseId as string;
+      return promoted ? promoteJob(id, process, cores) : { uploaded: id };
     },
   };
+}
+
+/** One invocation after the other, as CodePipeline calls them. */
+async function toItsEnd(
+  process: Process,
+  invoke: (continuationToken: string | undefined, invocation: number) => Promise<Outcome>,
+): Promise<Exclude<Outcome, Continued>> {
+  let continuationToken: string | undefined;
+  for (let invocation = 1; ; invocation += 1) {
+    const outcome = await invoke(continuationToken, invocation);
+    if (outcome.kind !== 'continued') return outcome;
+    continuationToken = outcome.token;
+    process.begin();
+  }
 }
 
 interface PromoteOptions {
@@ -131,9 +139,8 @@ async function promoteJob(
   options: PromoteOptions = {},
 ): Promise<Belief | Outcome> {
   const ports = portsOf(process, cores, options);
-  let continuationToken: string | undefined;
-  for (;;) {
-    const outcome = await cores.promote(
+  const outcome = await toItsEnd(process, (continuationToken) =>
+    cores.promote(
       {
         id: `${process.name}-promote`,
         userParameters: JSON.stringify({ releaseId: id }),
@@ -144,21 +151,15 @@ async function promoteJob(
       ports,
       process.clock,
       process.invocation(),
-    );
-    if (outcome.kind === 'continued') {
-      continuationToken = outcome.token;
-      process.begin();
-      continue;
-    }
-    const { outputVariables } = outcome as { outputVariables?: Record<string, string> };
-    if (outputVariables?.promoted !== 'yes') return outcome;
-    const { previousReleaseId: previous } = outputVariables;
-    return {
-      live: id,
-      changed: !(outcome as { summary: string }).summary.includes('was live already'),
-      replaced: previous === 'none' ? undefined : previous,
-    };
-  }
+    ),
+  );
+  if (outcome.kind !== 'succeeded' || outcome.outputVariables?.promoted !== 'yes') return outcome;
+  const { previousReleaseId: previous } = outcome.outputVariables;
+  return {
+    live: id,
+    changed: !outcome.summary.includes('was live already'),
+    replaced: previous === 'none' ? undefined : previous,
+  };
 }
 
 /** The operator's command: the same promotion, which may freeze publishing, or pass a freeze. */
