@@ -305,7 +305,7 @@ function decoded(pathname: string): string | undefined {
 }
 
 /**
- * Where the router leads an address: the same lines as in `lib/hosting/viewer-request.js`, which CloudFront
+ * Where the router leads an address: the same lines as in `lib/hosting/edge/viewer-request.js`, which CloudFront
  * runs as it stands and which can share nothing. A test runs both.
  */
 export function fileFor(uri: string): string {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   Function as EdgeFunction,
   FunctionCode,
@@ -7,6 +6,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudfront';
 import { Construct } from 'constructs';
 import type { ResolvedConfig } from '../config.ts';
+import { routerCode } from './edge/code.ts';
 
 export interface RouterProps {
   readonly config: ResolvedConfig;
@@ -33,11 +33,4 @@ export class Router extends Construct {
       keyValueStore: this.keyValueStore,
     });
   }
-}
-
-/** The router file as it stands, behind one line of settings. */
-export function routerCode(config: ResolvedConfig): string {
-  const settings = { name: config.name, branch: config.source.branch };
-  const file = readFileSync(new URL('./viewer-request.js', import.meta.url), 'utf8');
-  return `const SETTINGS = ${JSON.stringify(settings)};\n${file}`;
 }

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
 import { Edge } from '../../local/edge/edge.ts';
 import type { OriginRequestHeaders, OriginResponse, Properties } from '../../local/edge/types.ts';
 
-const ROUTER = `const SETTINGS = {"name":"a-site","branch":"main"};\n${readFileSync(
-  new URL('../../lib/hosting/viewer-request.js', import.meta.url),
-  'utf8',
-)}`;
+const ROUTER = routerCode({ name: 'a-site', source: { kind: 'codecommit', branch: 'main' } });
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 const ONE = '20261123T061500Z-1111111';
 const TWO = '20261123T071500Z-2222222';

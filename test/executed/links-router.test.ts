@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fileFor } from '../../lambda/upload/links.ts';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
-const ROUTER = readFileSync(
-  new URL('../../lib/hosting/viewer-request.js', import.meta.url),
-  'utf8',
-);
+const ROUTER = routerCode({ name: 'site', source: { kind: 'codecommit', branch: 'main' } });
 const ID = '20261123T061500Z-1a2b3c4';
 
 test.each([
@@ -30,7 +27,7 @@ test.each([
   '//',
 ])('the link check leads %s to the file that the shipped router leads it to', async (uri) => {
   const router = compileEdgeFunction({
-    code: `const SETTINGS = {};\n${ROUTER}`,
+    code: ROUTER,
     keyValueStore: { get: async () => JSON.stringify({ id: ID, base: ID, delta: '' }) },
   });
   const routed = (await router.run({

@@ -1,15 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deltaOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
-const FILE = readFileSync(new URL('../../lib/hosting/viewer-request.js', import.meta.url), 'utf8');
 const NAME = 'my-site';
-const SETTINGS = { name: NAME, branch: 'release/a&<b>' };
-const CODE = `const SETTINGS = ${JSON.stringify(SETTINGS)};\n${FILE}`;
+const CODE = routerCode({
+  name: NAME,
+  // A name that git allows and the configuration does not: the page has to be safe all the same.
+  source: { kind: 'codecommit', branch: 'release/a&<b>' },
+});
 
 const ID = '20261123T061500Z-1a2b3c4';
 const LIVE = JSON.stringify({ id: ID, base: ID, delta: '' });

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { pointerText } from '../../lambda/shared/pointer.ts';
 import { type Layer, layerFor, layersOf, placesOf } from '../../lambda/upload/layers.ts';
 import { type Plan, planRelease } from '../../lambda/upload/plan.ts';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
 import {
   type Manifest,
   type Pointer,
@@ -12,8 +12,7 @@ import {
 } from '../../lib/release/contract.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
-const FILE = readFileSync(new URL('../../lib/hosting/viewer-request.js', import.meta.url), 'utf8');
-const CODE = `const SETTINGS = { name: 'site', branch: 'main' };\n${FILE}`;
+const CODE = routerCode({ name: 'site', source: { kind: 'codecommit', branch: 'main' } });
 
 /** Where the shipped router leads visitors who ask for that file. */
 async function keyFor(live: Pointer, path: string): Promise<string> {

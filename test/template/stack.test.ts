@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../lib/config.ts';
-import { routerCode } from '../../lib/hosting/router.ts';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
 import {
   aConfig,
   aTemplate,
@@ -220,13 +220,10 @@ describe('the distribution', () => {
     );
   });
 
-  test('the router is the shipped file behind one line of settings, and small', () => {
+  test('the router is the one that the tests run, with the settings of the site, and small', () => {
     const { FunctionCode, FunctionConfig } = theOnly('AWS::CloudFront::Function');
-    const file = readFileSync(
-      new URL('../../lib/hosting/viewer-request.js', import.meta.url),
-      'utf8',
-    );
-    expect(FunctionCode).toBe(`const SETTINGS = {"name":"a-site","branch":"main"};\n${file}`);
+    expect(FunctionCode).toBe(routerCode(resolveConfig(aConfig())));
+    expect(FunctionCode).toContain('push to the branch main');
     const [store] = resources('AWS::CloudFront::KeyValueStore')[0] as [string, unknown];
     expect(FunctionConfig).toMatchObject({
       Runtime: 'cloudfront-js-2.0',

@@ -1,13 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { routerCode } from '../../../lib/hosting/edge/code.ts';
 import { matchesPattern } from '../../../lib/release/contract.ts';
 import { compileEdgeFunction } from '../../../local/edge/function-sandbox.ts';
 import { IMMUTABLE } from './actors.ts';
 
-const FILE = readFileSync(
-  new URL('../../../lib/hosting/viewer-request.js', import.meta.url),
-  'utf8',
-);
-const CODE = `const SETTINGS = { name: 'site', branch: 'main' };\n${FILE}`;
+const CODE = routerCode({ name: 'site', source: { kind: 'codecommit', branch: 'main' } });
 
 export interface Routed {
   readonly uri?: string;

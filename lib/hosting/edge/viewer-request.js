@@ -5,12 +5,12 @@
  *   /about/, /about             /about/index.html
  *   /feed.xml, /.well-known/x   as they are
  *
- * S3 takes keys literally, so `..` and `//` find no object. The line before this has SETTINGS.
+ * S3 takes keys literally, so `..` and `//` find no object. SETTINGS come from `code.ts`.
  */
 import cf from 'cloudfront';
 import crypto from 'crypto';
 
-async function handler(event) {
+export async function handler(event) {
   const request = event.request;
   try {
     const live = await cf.kvs().get('live', { format: 'json' });
