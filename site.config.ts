@@ -1,6 +1,6 @@
 import type { SiteConfig } from './lib/config.ts';
 
-/** The one file to edit in a fork. Every option is described in `lib/config.ts`. */
+/** The one file to edit in a fork. Every option is described in `lib/config.ts` and `lib/options/`. */
 export const config: SiteConfig = {
   name: 'atomic-site',
 

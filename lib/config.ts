@@ -1,4 +1,7 @@
 import * as v from 'valibot';
+import { type BuildConfig, build } from './options/build.ts';
+import { atLeastOne, options, text } from './options/checks.ts';
+import { type SourceConfig, source } from './options/source.ts';
 import {
   matchesPattern,
   RELEASE_PROBE_PATH,
@@ -196,82 +199,6 @@ export interface GatesConfig {
   readonly links?: 'report' | 'strict' | 'off';
 }
 
-export type SourceConfig = CodeCommitSource | ConnectionSource;
-
-/**
- * A CodeCommit repository that the stack creates, named as the site, and deletes with the stack or when
- * the kind of the source changes. Whoever can push has a clone; keep one.
- */
-export interface CodeCommitSource {
-  readonly kind: 'codecommit';
-  /** @default 'main' */
-  readonly branch?: string;
-}
-
-/** A repository on GitHub, GitLab, Bitbucket or Azure DevOps, through AWS CodeConnections. */
-export interface ConnectionSource {
-  readonly kind: 'connection';
-  /**
-   * A connection whose handshake is complete: the console shows it as *Available*. The stack cannot
-   * create it, because only a person can complete the handshake; with a pending one no push
-   * starts the pipeline.
-   */
-  readonly connectionArn: string;
-  /** `owner/name`, as in the repository's address. */
-  readonly repository: string;
-  /** @default 'main' */
-  readonly branch?: string;
-}
-
-export type BuildConfig = FolderBuild | CommandsBuild | BuildspecBuild;
-
-/** Publishes a folder of the repository as it stands. */
-export interface FolderBuild {
-  readonly kind: 'folder';
-  /**
-   * Holds `index.html`, relative to the repository's root.
-   *
-   * @default '.'
-   */
-  readonly directory?: string;
-}
-
-/** Runs the site's own commands and publishes the folder they write. */
-export interface CommandsBuild {
-  readonly kind: 'commands';
-  /**
-   * Where the commands run, relative to the repository's root.
-   *
-   * @default '.'
-   */
-  readonly directory?: string;
-  /** Run in this order by one shell, so `cd` and `export` last; the first that fails stops the release. */
-  readonly commands: readonly string[];
-  /**
-   * The folder that the commands write, relative to `directory`.
-   *
-   * @default 'dist'
-   */
-  readonly output?: string;
-  /**
-   * The major version of Node.js that the commands find.
-   *
-   * @default 24
-   */
-  readonly nodeVersion?: 22 | 24;
-}
-
-/** Leaves the build to a CodeBuild buildspec in the repository; its `artifacts` are published. */
-export interface BuildspecBuild {
-  readonly kind: 'buildspec';
-  /**
-   * Relative to the repository's root.
-   *
-   * @default 'buildspec.yml'
-   */
-  readonly file?: string;
-}
-
 type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : never;
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
@@ -322,114 +249,6 @@ function problem(issue: v.BaseIssue<unknown>): string {
   return `${option}: got ${got}; ${issue.message}`;
 }
 
-/** A typo in an option's name would otherwise be ignored: tsx strips types without checking them. */
-function options<const T extends v.ObjectEntries>(entries: T) {
-  const names = Object.keys(entries).join(', ');
-  return v.strictObject(entries, (issue) => {
-    if (issue.expected === 'never') return `use one of ${names}`;
-    return issue.expected === 'Object'
-      ? `use an object with ${names}`
-      : 'it has no default, give it a value';
-  });
-}
-
-const text = (pattern: RegExp, instead: string) =>
-  v.pipe(v.string(instead), v.regex(pattern, instead));
-
-const kindOrObject = (issue: v.VariantIssue, kinds: readonly string[]): string =>
-  `use ${kinds.map((kind) => (issue.path?.at(-1)?.key === 'kind' ? `'${kind}'` : `{ kind: '${kind}', … }`)).join(' or ')}`;
-
-const branch = v.optional(
-  // What git allows in a branch name, less the characters that a shell or a glob would read.
-  text(
-    /^(?!.*(?:\.\.|\/\/|@\{|\.lock(?:\/|$)))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,254}(?<![./])$/,
-    "use a branch name such as 'main'",
-  ),
-  'main',
-);
-
-const insideRepository = (value: string): boolean =>
-  !value.startsWith('/') &&
-  !/[\\\0\n]/.test(value) &&
-  !value.split('/').includes('..') &&
-  value.trim() !== '';
-
-const folder = (fallback: string, of: string) =>
-  v.optional(
-    v.pipe(
-      v.string(`use a folder relative to ${of}, such as '${fallback}'`),
-      v.check(insideRepository, `use a folder relative to ${of}, such as '${fallback}'`),
-    ),
-    fallback,
-  );
-
-const source = v.variant(
-  'kind',
-  [
-    options({ kind: v.literal('codecommit'), branch }),
-    options({
-      kind: v.literal('connection'),
-      connectionArn: text(
-        /^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]+$/,
-        'use the ARN of an available connection: arn:aws:codeconnections:REGION:ACCOUNT:connection/ID',
-      ),
-      repository: text(
-        /^[\w.-]+(?:\/[\w. -]+)+$/,
-        "use 'owner/name', as in the repository's address",
-      ),
-      branch,
-    }),
-  ],
-  (issue) => kindOrObject(issue, ['codecommit', 'connection']),
-);
-
-const build = v.variant(
-  'kind',
-  [
-    options({ kind: v.literal('folder'), directory: folder('.', "the repository's root") }),
-    options({
-      kind: v.literal('commands'),
-      directory: folder('.', "the repository's root"),
-      commands: v.pipe(
-        v.array(
-          v.pipe(
-            v.string("use a shell command such as 'npm ci'"),
-            v.check((command) => command.trim() !== '', "use a shell command such as 'npm ci'"),
-          ),
-          "use a list of shell commands, such as ['npm ci', 'npm run build']",
-        ),
-        v.minLength(
-          1,
-          "name at least one command, or use kind 'folder' to publish files as they are",
-        ),
-        v.readonly(),
-      ),
-      output: folder('dist', 'directory'),
-      nodeVersion: v.optional(
-        // What the build image carries: aws/codebuild/amazonlinux-aarch64-standard:4.0.
-        v.picklist([22, 24], 'use 22 or 24, the versions in the build image'),
-        24,
-      ),
-    }),
-    options({
-      kind: v.literal('buildspec'),
-      file: v.optional(
-        v.pipe(
-          v.string("use a path in the repository, such as 'buildspec.yml'"),
-          v.check(
-            (
-              file, // CodeBuild takes an ARN for a buildspec in S3.
-            ) => insideRepository(file) && /^[^:]+\.ya?ml$/.test(file),
-            "use a path in the repository that ends in .yml or .yaml, such as 'buildspec.yml'",
-          ),
-        ),
-        'buildspec.yml',
-      ),
-    }),
-  ],
-  (issue) => kindOrObject(issue, ['folder', 'commands', 'buildspec']),
-);
-
 /**
  * These folders belong to the releases and to the hosting. A pool pattern over them would serve old releases
  * and manifests to anybody who knows their key.
@@ -460,17 +279,6 @@ const immutable = v.pipe(
   v.check((patterns) => new Set(patterns).size === patterns.length, 'name every pattern once'),
   v.readonly(),
 );
-
-const atLeastOne = (fallback: number, instead: string, most = Number.MAX_SAFE_INTEGER) =>
-  v.optional(
-    v.pipe(
-      v.number(instead),
-      v.integer(instead),
-      v.minValue(1, instead),
-      v.maxValue(most, instead),
-    ),
-    fallback,
-  );
 
 const REBASE_SHARE = 'use a share from 0 to 1';
 

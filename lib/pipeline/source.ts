@@ -14,7 +14,8 @@ import {
 } from 'aws-cdk-lib/aws-codepipeline-actions';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import type { CodeCommitSource, ConnectionSource, ResolvedConfig } from '../config.ts';
+import type { ResolvedConfig } from '../config.ts';
+import type { CodeCommitSource, ConnectionSource } from '../options/source.ts';
 
 export interface SourceProps {
   readonly config: ResolvedConfig;
