@@ -31,5 +31,5 @@ export const config: SiteConfig = {
   // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },
   // health: { path: '/', deadlineSeconds: 120 },
   // retention: { newest: 10, days: 30 },
-  // contentSecurityPolicy: "default-src 'self'; …",
+  // headers: { contentSecurityPolicy: "default-src 'self'; …", permissionsPolicy: 'camera=()', custom: { 'X-Team': 'web' } },
 };

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
+import { type HeadersConfig, headers } from './options/headers.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import {
   matchesPattern,
@@ -55,14 +56,12 @@ export interface SiteConfig {
   readonly contentOnDestroy?: 'retain' | 'delete';
 
   /**
-   * The Content-Security-Policy header of every page, up to 1,783 characters.
+   * The headers that CloudFront adds to every answer: content security policy, permissions policy, frames,
+   * referrer, TLS, search engines, and the site's own.
    *
-   * The default lets a page load from its own origin only (images also from `data:` URLs) and
-   * refuses inline scripts and styles. Name other origins here, such as those of analytics or fonts.
-   *
-   * @default DEFAULT_CONTENT_SECURITY_POLICY
+   * @default - the defaults of each
    */
-  readonly contentSecurityPolicy?: string;
+  readonly headers?: HeadersConfig;
 
   /**
    * The share of the site, from 0 to 1, that may have changed or gone since all of it was written last.
@@ -199,31 +198,8 @@ export interface GatesConfig {
   readonly links?: 'report' | 'strict' | 'off';
 }
 
-type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : never;
-
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
-export type ResolvedConfig = Complete<
-  Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health' | 'retention'>
-> & {
-  readonly source: Complete<SourceConfig>;
-  readonly build: Complete<BuildConfig>;
-  readonly gates: Complete<GatesConfig>;
-  readonly health: Complete<HealthConfig>;
-  readonly retention: Complete<RetentionConfig>;
-};
-
-/**
- * Everything from the site's own origin, nothing inline, no plug-ins, no framing by others: what a
- * site that is built from files of its own needs, and no more.
- */
-export const DEFAULT_CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "img-src 'self' data:",
-  "object-src 'none'",
-  "base-uri 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'self'",
-].join('; ');
+export type ResolvedConfig = Readonly<v.InferOutput<typeof siteConfig>>;
 
 /**
  * Fills every default and checks every value.
@@ -353,14 +329,7 @@ const siteConfig = options({
     v.picklist(['retain', 'delete'], "use 'retain' or 'delete'"),
     'retain',
   ),
-  contentSecurityPolicy: v.optional(
-    v.pipe(
-      v.string('use a policy such as "default-src \'self\'"'),
-      // The limit of a response headers policy; a line break would end the header.
-      v.regex(/^(?=.*\S)[\x20-\x7e]{1,1783}$/, 'use 1 to 1,783 ASCII characters on one line'),
-    ),
-    DEFAULT_CONTENT_SECURITY_POLICY,
-  ),
+  headers: v.optional(headers, {}),
   gates: v.optional(gates, {}),
   health: v.optional(health, {}),
   retention: v.optional(retention, {}),

@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  DEFAULT_CONTENT_SECURITY_POLICY,
-  resolveConfig,
-  type SiteConfig,
-} from '../../lib/config.ts';
+import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
+import { DEFAULT_CONTENT_SECURITY_POLICY } from '../../lib/options/headers.ts';
 import { config } from '../../site.config.ts';
 
 const CONNECTION =
@@ -30,7 +27,14 @@ test('a name is enough: every other option has a default', () => {
     immutable: [],
     rebaseShare: 1,
     contentOnDestroy: 'retain',
-    contentSecurityPolicy: DEFAULT_CONTENT_SECURITY_POLICY,
+    headers: {
+      contentSecurityPolicy: DEFAULT_CONTENT_SECURITY_POLICY,
+      frameOptions: 'sameorigin',
+      referrerPolicy: 'strict-origin-when-cross-origin',
+      strictTransportSecurity: { days: 365, includeSubdomains: false, preload: false },
+      robots: 'index',
+      custom: {},
+    },
     gates: {
       maxFiles: 100_000,
       maxFileMegabytes: 1_000,
@@ -100,7 +104,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, contentSecurityPolicy, gates, health, retention',
+    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention',
   ]);
 });
 
@@ -190,8 +194,8 @@ describe('a value that would fail only in AWS is refused here', () => {
     ],
     [
       'a policy on two lines',
-      { contentSecurityPolicy: 'a\nb' },
-      'contentSecurityPolicy: got "a\\nb";',
+      { headers: { contentSecurityPolicy: 'a\nb' } },
+      'headers.contentSecurityPolicy: got "a\\nb"; use 1 to 1,783 ASCII characters on one line',
     ],
     ['half a file', { gates: { maxFiles: 0.5 } }, 'gates.maxFiles: got 0.5; use a whole number'],
     ['no files', { gates: { maxFiles: 0 } }, 'gates.maxFiles: got 0; use a whole number of at'],
@@ -242,4 +246,49 @@ describe('a value that would fail only in AWS is refused here', () => {
     };
     expect(complaintsAbout(value).join('\n')).toContain(`  - ${complaint}`);
   });
+});
+
+test('a header that has its place elsewhere is refused with that place, all of them together', () => {
+  expect(
+    complaintsAbout({
+      name: 'shop',
+      headers: {
+        frameOptions: 'none',
+        referrerPolicy: 'never',
+        permissionsPolicy: '',
+        strictTransportSecurity: { days: 365, preload: true },
+        robots: false,
+        custom: {
+          'Content-Security-Policy': "default-src 'self'",
+          'x-robots-tag': 'none',
+          'Cache-Control': 'no-store',
+          'Access-Control-Allow-Origin': '*',
+          'X-Amz-Meta-Team': 'web',
+          'X Team': 'web',
+          'X-Lines': 'a\r\nb',
+        },
+      },
+    }),
+  ).toEqual([
+    'site.config.ts:',
+    `  - headers.permissionsPolicy: got ""; use 1 to 1,783 ASCII characters on one line, such as "camera=()"`,
+    `  - headers.frameOptions: got "none"; use 'sameorigin', 'deny' or 'off'`,
+    '  - headers.referrerPolicy: got "never"; use one of no-referrer, no-referrer-when-downgrade, origin, origin-when-cross-origin, same-origin, strict-origin, strict-origin-when-cross-origin, unsafe-url',
+    '  - headers.strictTransportSecurity: got {"days":365,"includeSubdomains":false,"preload":true}; preload needs includeSubdomains: true and at least 365 days',
+    `  - headers.robots: got false; use 'index' or 'noindex'`,
+    `  - headers.custom.Content-Security-Policy: got "Content-Security-Policy"; use contentSecurityPolicy`,
+    `  - headers.custom.x-robots-tag: got "x-robots-tag"; use robots: 'noindex'`,
+    '  - headers.custom.Cache-Control: got "Cache-Control"; leave it out: it is what makes a release visible at once',
+    '  - headers.custom.Access-Control-Allow-Origin: got "Access-Control-Allow-Origin"; leave it out: it belongs to CloudFront, or has a setting of its own there',
+    '  - headers.custom.X-Amz-Meta-Team: got "X-Amz-Meta-Team"; leave it out: it belongs to CloudFront, or has a setting of its own there',
+    '  - headers.custom.X Team: got "X Team"; use a name such as X-Team',
+    '  - headers.custom.X-Lines: got "a\\r\\nb"; use 1 to 1,000 ASCII characters on one line',
+  ]);
+  const many = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`X-${n}`, 'y']));
+  expect(complaintsAbout({ name: 'shop', headers: { custom: many } })[1]).toMatch(
+    /headers\.custom: got \{.*\}; use at most 7 headers$/,
+  );
+  expect(
+    complaintsAbout({ name: 'shop', headers: { custom: { 'X-A': '1', 'x-a': '2' } } })[1],
+  ).toContain('name every header once, whatever its case');
 });

@@ -204,8 +204,25 @@ describe('the distribution', () => {
         Override: true,
       },
     });
-    const own = aTemplate({ contentSecurityPolicy: "default-src 'none'" });
-    expect(headers(own).ContentSecurityPolicy.ContentSecurityPolicy).toBe("default-src 'none'");
+    const own = aTemplate({
+      headers: {
+        contentSecurityPolicy: "default-src 'none'",
+        frameOptions: 'off',
+        referrerPolicy: 'no-referrer',
+        strictTransportSecurity: { days: 730, includeSubdomains: true, preload: true },
+      },
+    });
+    expect(headers(own)).toEqual({
+      ContentSecurityPolicy: { ContentSecurityPolicy: "default-src 'none'", Override: true },
+      ContentTypeOptions: { Override: true },
+      ReferrerPolicy: { Override: true, ReferrerPolicy: 'no-referrer' },
+      StrictTransportSecurity: {
+        AccessControlMaxAgeSec: 63072000,
+        IncludeSubdomains: true,
+        Preload: true,
+        Override: true,
+      },
+    });
   });
 
   test("a missing page is the site's own 404 page with status 404, asked for again after ten seconds", () => {
