@@ -33,6 +33,7 @@ process.exitCode = await main(process.argv.slice(2), {
   here: env.INIT_CWD ?? process.cwd(),
   // CDK knows the second name, too, and so a person may have deployed by it; the SDK does not.
   region: env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined,
+  env,
   signal: interruption(),
   out: (text) => stdout.write(text),
   err: (text) => stderr.write(text),

@@ -67,9 +67,13 @@ const REASON = 'write why, for whoever pushes meanwhile';
 /**
  * Understands the words after `npm run releases --`, or answers with the help that they ask for.
  *
+ * @param environment the process's: npm leaves there what it took for its own options
  * @throws UsageError that names every mistake at once
  */
-export function readArguments(words: readonly string[]): Arguments | { readonly help: string } {
+export function readArguments(
+  words: readonly string[],
+  environment: Environment = {},
+): Arguments | { readonly help: string } {
   let read: Arguments | undefined;
   let printed = '';
   const program = programFor(
@@ -80,6 +84,7 @@ export function readArguments(words: readonly string[]): Arguments | { readonly 
       printed += text;
     },
   );
+  refuseIfTakenByNpm(program, words, environment);
   try {
     program.parse(words, { from: 'user' });
   } catch (error) {
@@ -93,6 +98,38 @@ export function readArguments(words: readonly string[]): Arguments | { readonly 
   }
   if (read === undefined) throw new Error('commander: neither a command nor an error');
   return read;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Often set for npm itself, in .npmrc or in CI. Without them the command does no more than was asked. */
+const OFTEN_FOR_NPM = ['--json', '--yes'];
+
+/**
+ * Without the `--`, npm takes the options for its own and hands on the other words: a dry run would not be one. All
+ * that is left of an option then is a variable of its name. Of `--local` not even that, which npm takes for the
+ * beginning of its `--local-address`: that is why every question names the site.
+ */
+function refuseIfTakenByNpm(
+  program: Command,
+  words: readonly string[],
+  environment: Environment,
+): void {
+  if (environment.npm_lifecycle_event !== 'releases') return;
+  const options = [program, ...program.commands].flatMap((command) => command.options);
+  const taken = options.filter(({ long }) => {
+    const option = String(long);
+    const value = environment[`npm_config_${option.slice(2).replaceAll('-', '_')}`];
+    const isSet = value !== undefined && value !== '' && value !== 'false';
+    return isSet && !words.includes(option) && !OFTEN_FOR_NPM.includes(option);
+  });
+  if (taken.length === 0) return;
+  const names = taken.map(({ long }) => long).join(', ');
+  const [command = 'COMMAND'] = words;
+  const right = [PROGRAM, command, '…', ...taken.map(({ flags }) => flags)].join(' ');
+  throw new UsageError(
+    `npm run releases: ${names}: npm took that for itself; write -- before the options: ${right}\nNothing was done.`,
+  );
 }
 
 /** What is typed besides the options of all commands. */

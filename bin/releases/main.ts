@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly here: string;
   /** The Region, if none is named. The SDK looks in the profile where this has none. */
   readonly region: string | undefined;
+  /** Environment variables, for what npm left there. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted when somebody stops the command. */
   readonly signal: AbortSignal;
   out(text: string): void;
@@ -37,7 +39,7 @@ export async function main(
 ): Promise<0 | 1 | 2> {
   let about: About = { local: false, profile: undefined };
   try {
-    const read = readArguments(words);
+    const read = readArguments(words, surroundings.env);
     if ('help' in read) {
       surroundings.out(read.help);
       return 0;
@@ -57,7 +59,7 @@ async function operate(
 ): Promise<void> {
   if (needsConsent(request) && !yes && ask === undefined) {
     throw new UsageError(
-      `${request.command}: there is no terminal to ask whether to go on; add --yes to say so. Nothing was changed.`,
+      `${request.command}: there is no terminal to ask whether to go on; add --yes to say so, behind the -- of npm run releases --. Nothing was changed.`,
     );
   }
   const resolved = resolveConfig(config);

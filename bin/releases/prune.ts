@@ -14,7 +14,7 @@ export async function prune(dryRun: boolean, operator: Operator): Promise<Answer
     // Nobody has to agree to nothing. What waits for an upload may be something by its end.
     if (!foreseen.postponed && !deletes(foreseen)) return answer(foreseen, 'nothing', operator);
     operator.say(reportText(foreseen, 'would', operator));
-    await operator.agree('Delete this?');
+    await operator.agree(`Delete this of ${operator.connection.siteUrl}?`);
   }
   const report = await run(dryRun, operator);
   return answer(

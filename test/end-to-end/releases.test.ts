@@ -60,6 +60,7 @@ async function releases(...words: string[]): Promise<Ran> {
   const status = await main([...words, ...local()], {
     here: CHECKOUT,
     region: undefined,
+    env: {},
     signal: new AbortController().signal,
     out: (text) => {
       out += text;
@@ -224,7 +225,7 @@ describe('agreeing', () => {
     expect(await how(command, ...words)).toEqual({
       status: 2,
       out: '',
-      err: `${command}: there is no terminal to ask whether to go on; add --yes to say so. Nothing was changed.\n`,
+      err: `${command}: there is no terminal to ask whether to go on; add --yes to say so, behind the -- of npm run releases --. Nothing was changed.\n`,
     });
     expect(await live()).toBe(three);
   });
@@ -318,6 +319,7 @@ test('Ctrl-C between the pointer and the first page says where it stands, and pr
   const status = await main(['rollback', one, '--yes', ...local()], {
     here: CHECKOUT,
     region: undefined,
+    env: {},
     signal: stop.signal,
     out: (text) => {
       if (text.includes('the pointer names')) stop.abort();

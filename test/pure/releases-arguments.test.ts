@@ -122,6 +122,50 @@ describe('a mistake', () => {
     );
   });
 
+  describe('in the place of the --: npm took the options', () => {
+    const npm = {
+      npm_lifecycle_event: 'releases',
+      npm_config_local_prefix: '/',
+      npm_config_all: '',
+    };
+    const readIn = (line: string, environment: Record<string, string>) =>
+      readArguments(line.split(' '), { ...npm, ...environment });
+
+    test('and the line that was meant is told', () => {
+      const taken = { npm_config_dry_run: 'true', npm_config_stack: 'true' };
+      expect(() => readIn('prune shop', taken)).toThrow(
+        new UsageError(
+          'npm run releases: --stack, --dry-run: npm took that for itself; write -- before the options: npm run releases -- prune … --stack <name> --dry-run\nNothing was done.',
+        ),
+      );
+    });
+
+    // Of each command's own and of those that all take, as the help has them.
+    test.each([
+      ...['local', 'state', 'stack', 'region', 'profile', 'all', 'even_frozen', 'freeze'],
+      ...['promote', 'dry_run'],
+    ])('%s', (name) => {
+      expect(() => readIn('rollback', { [`npm_config_${name}`]: 'true' })).toThrow(UsageError);
+    });
+
+    test.each([
+      [
+        'what often is set for npm itself',
+        'list',
+        { npm_config_yes: 'true', npm_config_json: 'true' },
+      ],
+      ['what stands behind the --, too', 'list --all', { npm_config_all: 'true' }],
+      ['what is switched off', 'prune', { npm_config_dry_run: 'false' }],
+      [
+        'another script of npm',
+        'prune',
+        { npm_config_dry_run: 'true', npm_lifecycle_event: 'test' },
+      ],
+    ])('but not %s', (_, line, environment: Record<string, string>) => {
+      expect(readIn(line, environment)).toHaveProperty('request');
+    });
+  });
+
   test('no command at all is answered with the help', () => {
     expect(mistakeIn('')).toContain('Usage: npm run releases -- COMMAND [options]');
   });
