@@ -29,11 +29,9 @@ export async function unfreeze(
   operator: Operator,
 ): Promise<Answer> {
   const { connection } = operator;
-  if (promote) {
-    const { kept } = await newestKept(pointers, operator);
-    if (kept !== undefined) {
-      await agreeTo(kept, `Unfreeze, and make release ${kept} live?`, pointers, operator);
-    }
+  const agreed = promote ? (await newestKept(pointers, operator)).kept : undefined;
+  if (agreed !== undefined) {
+    await agreeTo(agreed, `Unfreeze, and make release ${agreed} live?`, pointers, operator);
   }
   const ended = await unfreezeStore(connection.pointer, timeOf(operator));
   const said = ended
@@ -59,7 +57,13 @@ export async function unfreeze(
       json: { ended: ended ?? null, promoted: null },
     };
   }
-  const published = unfrozen(kept, await publish(kept, {}, operator));
+  if (kept !== agreed) {
+    const question = `It is no longer frozen; make release ${kept} live, which was kept meanwhile?`;
+    const otherwise = 'Publishing is no longer frozen; no release was made live.';
+    await agreeTo(kept, question, now, operator, otherwise);
+  }
+  // What was pushed since goes live by itself, and maybe just now.
+  const published = unfrozen(kept, await publish(kept, { onlyForward: true }, operator));
   const { text, json } = await publishedAnswer(published, operator);
   return { text, json: { ended: ended ?? null, promoted: json } };
 }

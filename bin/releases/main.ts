@@ -85,12 +85,12 @@ async function operate(
     signal,
     say: (line) => (json ? err : out)(`${line}\n`),
     asks: !yes,
-    async agree(question) {
+    async agree(question, otherwise = 'Nothing was changed.') {
       if (yes) return;
       const began = elapsed();
       const agreed = await ask?.(question);
       waitedMs += elapsed() - began;
-      if (!agreed) throw new Refused('Nothing was changed.');
+      if (!agreed) throw new Refused(otherwise);
     },
     elapsed: () => elapsed() - waitedMs,
   });

@@ -18,9 +18,9 @@ export interface Operator {
   /**
    * Asks a person to agree, unless they have done so already.
    *
-   * @throws Refused if they do not
+   * @throws Refused if they do not, which tells them `otherwise`: by default that nothing was changed
    */
-  agree(question: string): Promise<void>;
+  agree(question: string, otherwise?: string): Promise<void>;
   /** Since the command began, in milliseconds, without the time that questions took. */
   elapsed(): number;
 }

@@ -50,6 +50,7 @@ export async function agreeTo(
   question: string,
   pointers: Pointers,
   operator: Operator,
+  otherwise?: string,
 ): Promise<void> {
   const { siteUrl } = operator.connection;
   const live = pointers.live?.id;
@@ -69,7 +70,10 @@ export async function agreeTo(
   ].join(', ');
   const now = live === undefined ? 'shows no release' : `shows release ${live}`;
   const newer = live !== undefined && live < id ? ', newer than that' : '';
-  await operator.agree(`${siteUrl} ${now}. ${question.replace(/\?$/, '')} (${facts}${newer})?`);
+  await operator.agree(
+    `${siteUrl} ${now}. ${question.replace(/\?$/, '')} (${facts}${newer})?`,
+    otherwise,
+  );
 }
 
 export function unfrozen(id: string, published: Published | Frozen): Published {

@@ -6,6 +6,7 @@ import {
   PREVIOUS_KEY,
   RELEASE_ID,
 } from '../../lib/release/contract.ts';
+import { Failure } from './failure.ts';
 import { freezeText, readFreeze } from './freeze.ts';
 import { changeStore, type PointerStore, type StoreTime, VALUE_BYTES } from './store.ts';
 
@@ -18,6 +19,12 @@ export interface FlipOptions {
   readonly evenFrozen?: boolean;
   /** Freezes publishing in the same write: who goes back wants to stay there. */
   readonly freeze?: Freeze;
+  /**
+   * Whether a newer release that is live stays so: for who decided before it went live.
+   *
+   * @default false
+   */
+  readonly onlyForward?: boolean;
 }
 
 export type Flip = Flipped | Frozen;
@@ -50,13 +57,13 @@ export interface Frozen {
  * sure that no write made after a yes is still to come.
  *
  * @throws Error of the last try when the time is over; any other error of the store, or of
- * `pointerOf`, at once.
+ * `pointerOf`, at once; Failure for `onlyForward`.
  */
 export async function flip(
   pointerOf: (signal: AbortSignal) => Promise<Pointer>,
   store: PointerStore,
   time: StoreTime,
-  { evenFrozen = false, freeze }: FlipOptions = {},
+  { evenFrozen = false, freeze, onlyForward = false }: FlipOptions = {},
 ): Promise<Flip> {
   const freezing: [string, string][] = freeze ? [[FROZEN_KEY, freezeText(freeze)]] : [];
   let older: string | undefined;
@@ -75,6 +82,13 @@ export async function flip(
       return { changes, result: { kind: 'flipped', changed, previousId, older } };
     }
 
+    // An id begins with the time of its upload.
+    if (onlyForward && liveId !== undefined && liveId > target.id) {
+      throw new Failure(
+        'JobFailed',
+        `Release ${target.id} was not made live: release ${liveId}, which is newer, is live by now.`,
+      );
+    }
     const frozen = evenFrozen ? undefined : await get(FROZEN_KEY);
     if (frozen !== undefined) {
       return { result: { kind: 'frozen', freeze: readFreeze(frozen), liveId } };

@@ -51,6 +51,18 @@ test('the live release found in another way keeps the one before it', async () =
   expect(store.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
 });
 
+test('only forward: a newer release stays live, an older one and a damaged pointer do not', async () => {
+  const store = new PointerStoreFake({ live: textOf(B) });
+  const onlyForward = { onlyForward: true };
+  await expect(flip(to(A), store, time(), onlyForward)).rejects.toThrow(
+    `Release ${A} was not made live: release ${B}, which is newer, is live by now.`,
+  );
+  expect(store.writes).toBe(0);
+  expect(await flip(to(C), store, time(), onlyForward)).toMatchObject({ previousId: B });
+  store.write({ live: 'damaged' });
+  expect(await flip(to(A), store, time(), onlyForward)).toMatchObject({ changed: true });
+});
+
 test('a pointer that somebody damaged is replaced and kept for the operator to see', async () => {
   const store = new PointerStoreFake({ live: 'damaged' });
   expect(await flip(to(B), store, time())).toEqual({
