@@ -170,7 +170,8 @@ const SHAPES: Readonly<Record<Request['command'], Shape>> = {
   },
   rollback: {
     operands: '[ID]',
-    about: 'go back to the release before the live one, or to ID; frozen or not',
+    about:
+      'go back to the release before the live one, never to a newer one, or to ID; frozen or not',
     options: [['--freeze <reason>', 'and freeze publishing in the same step']],
     read: (operands, { freeze }) => ({
       command: 'rollback',

@@ -1,6 +1,6 @@
 import type { FlipOptions, Frozen } from '../../lambda/shared/pointer.ts';
 import type { Freeze } from '../../lib/release/contract.ts';
-import { type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
+import { idsOf, type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
 import { Refused } from './errors.ts';
 import type { Answer, Operator } from './operator.ts';
 import { type Published, publish } from './publish.ts';
@@ -43,6 +43,37 @@ export async function rollback(
   const published = unfrozen(id, await publish(id, options, operator));
   return publishedAnswer(published, operator);
 }
+
+/**
+ * For a rollback that names no release. The one before the live one is the newer one if somebody went back
+ * from it: going there would bring back what they wanted to be rid of.
+ *
+ * @throws Refused if it is newer, naming those that are older
+ */
+export async function refuseToGoForward(pointers: Pointers, operator: Operator): Promise<void> {
+  const [live, previous] = [pointers.live?.id, pointers.previous?.id];
+  if (live === undefined || previous === undefined || previous <= live) return;
+  const older: string[] = [];
+  for (const id of await idsOf(operator)) {
+    if (older.length >= CANDIDATES) break;
+    if (id >= live) continue;
+    const { manifest, state } = await releaseOf(id, pointers, operator);
+    if (manifest !== undefined && state !== 'failed') older.push(id);
+  }
+  const [next] = older;
+  throw new Refused(
+    [
+      `Release ${live} is live, and the one before it, ${previous}, is newer: somebody went back from it. Without an ID, rollback never goes forward. Nothing was changed.`,
+      next === undefined
+        ? 'No older release is kept.'
+        : `Older ones that are kept: ${older.join(', ')}. To go back further: npm run releases -- rollback ${next}`,
+      `To go forward again: npm run releases -- promote ${previous}`,
+    ].join('\n'),
+  );
+}
+
+/** How many older releases are named. */
+const CANDIDATES = 3;
 
 /** Unless visitors have it already, and nothing changes for them. */
 export async function agreeTo(

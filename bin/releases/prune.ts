@@ -11,8 +11,8 @@ const MOST_MS = 60 * 60_000;
 export async function prune(dryRun: boolean, operator: Operator): Promise<Answer> {
   if (!dryRun && operator.asks) {
     const foreseen = await run(true, operator);
-    // Nobody has to agree to nothing. What waits for an upload may be something by its end.
-    if (!foreseen.postponed && !deletes(foreseen)) return answer(foreseen, 'nothing', operator);
+    // Nobody has to agree to nothing, nor to what nobody knows yet: an upload is under way.
+    if (foreseen.postponed || !deletes(foreseen)) return answer(foreseen, 'nothing', operator);
     operator.say(reportText(foreseen, 'would', operator));
     await operator.agree(`Delete this of ${operator.connection.siteUrl}?`);
   }
@@ -87,7 +87,7 @@ export function reportText(
     `By the retention in site.config.ts the newest ${newest.toLocaleString('en')} and all younger than ${count(days, 'day')} are kept, besides what is needed.`,
     '',
     ...(rows.length > 0 ? [table([], rows), ''] : []),
-    how === 'nothing' ? 'There is nothing to delete.' : `${sums}.`,
+    ...(how !== 'nothing' ? [`${sums}.`] : postponed ? [] : ['There is nothing to delete.']),
     ...(postponed ? [`Put off: ${postponed}`] : []),
     ...(!complete && !postponed ? ['Out of time: the next clean-up goes on from here.'] : []),
     ...notes.map((note) => `Note: ${note}`),

@@ -6,7 +6,7 @@ import { idsFor } from './ids.ts';
 import { list } from './list.ts';
 import type { Answer, Operator } from './operator.ts';
 import { pin, unpin } from './pin.ts';
-import { promote, rollback } from './promote.ts';
+import { promote, refuseToGoForward, rollback } from './promote.ts';
 import { prune } from './prune.ts';
 import { show } from './show.ts';
 
@@ -35,6 +35,7 @@ export async function run(request: Request, operator: Operator): Promise<Answer>
       return promote(ID, request.evenFrozen, pointers, operator);
     }
     case 'rollback': {
+      if (request.id === undefined) await refuseToGoForward(pointers, operator);
       const { ID } = await look({ ID: request.id ?? 'previous' });
       return rollback(ID, request.freeze, pointers, operator);
     }

@@ -288,8 +288,15 @@ describe('going back', () => {
     });
   });
 
-  test('without an id leads to the release before, and the document has the measure', async () => {
-    const { status, out, err } = await started('rollback', '--yes', '--json');
+  test('without an id never leads forward, to the release that was just left', async () => {
+    const { status, out, err } = await releases('rollback', '--yes');
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(err).toContain(`To go forward again: npm run releases -- promote ${three}\n`);
+    expect(await live()).toBe(one);
+  });
+
+  test('answers a script with one document, which has the measure', async () => {
+    const { status, out, err } = await started('rollback', three, '--yes', '--json');
     expect(status).toBe(0);
     expect(JSON.parse(out)).toEqual({
       id: three,
@@ -373,7 +380,7 @@ describe('freezing', () => {
   });
 
   test('rolling back works all the same, and leaves it frozen', async () => {
-    const { status, out } = await releases('rollback', '--yes');
+    const { status, out } = await releases('rollback', two, '--yes');
     expect(status).toBe(0);
     expect(out).toMatch(/Publishing is frozen since /);
     expect(await live()).toBe(two);

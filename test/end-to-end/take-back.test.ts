@@ -172,7 +172,7 @@ describe('one site, from its first release to a tight clean-up', () => {
   test('A is complete as well: back in one step, then D again', async () => {
     expect((await run('rollback', '--yes')).status).toBe(0);
     await expectLive(a);
-    expect((await run('rollback', '--yes')).status).toBe(0);
+    expect((await run('promote', d, '--yes')).status).toBe(0);
     await expectLive(d);
   });
 

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { Refused } from '../../bin/releases/errors.ts';
 import { OperatorFake } from '../support/operator.ts';
 
 const ONE = '20261120T101500Z-1111111';
+const TWO = '20261121T101500Z-2222222';
 const THREE = '20261122T101500Z-3333333';
 const FOUR = '20261123T101500Z-4444444';
 
@@ -60,3 +62,48 @@ test('what the pipeline made live since is never replaced by something older', a
   expect(fake.live()).toBe(FOUR);
 });
 
+describe('rollback without an id', () => {
+  const back = { command: 'rollback', id: undefined, freeze: undefined } as const;
+
+  test('goes back to the release before the live one', async () => {
+    const fake = new OperatorFake();
+    fake.release(ONE, 'live', 'replaced');
+    fake.release(THREE, 'live');
+    fake.point(THREE, ONE);
+    await fake.run(back);
+    expect(fake.live()).toBe(ONE);
+  });
+
+  test('never goes forward to the release that was just left, whoever agreed to what', async () => {
+    const fake = new OperatorFake();
+    fake.asks = false;
+    fake.release(ONE, 'live', 'replaced');
+    fake.end(fake.release(TWO, 'live', 'replaced'));
+    fake.release(THREE, 'live');
+    fake.release(FOUR, 'live', 'replaced');
+    fake.point(THREE, FOUR);
+    await expect(fake.run(back)).rejects.toThrow(
+      new Refused(
+        [
+          `Release ${THREE} is live, and the one before it, ${FOUR}, is newer: somebody went back from it. Without an ID, rollback never goes forward. Nothing was changed.`,
+          `Older ones that are kept: ${ONE}. To go back further: npm run releases -- rollback ${ONE}`,
+          `To go forward again: npm run releases -- promote ${FOUR}`,
+        ].join('\n'),
+      ),
+    );
+    expect(fake.live()).toBe(THREE);
+    await fake.run({ ...back, id: 'previous' });
+    expect(fake.live()).toBe(FOUR);
+  });
+});
+
+test('a clean-up that an upload puts off asks nobody to agree to it', async () => {
+  const fake = new OperatorFake();
+  fake.point(fake.release(ONE, 'live'));
+  const upload = { job: 'job-1', at: '2026-11-23T11:59:00.000Z' };
+  const uploading = '20261123T115900Z-5555555';
+  fake.record({ version: 2, id: uploading, upload });
+  const { text } = await fake.run({ command: 'prune', dryRun: false });
+  expect(fake.asked).toEqual([]);
+  expect(text).toMatch(new RegExp(`\n\nPut off: Release ${uploading} is being uploaded since .*$`));
+});

@@ -6,9 +6,8 @@ import {
   type LedgerEntry,
   LIVE_KEY,
   ledgerKey,
-  type Manifest,
   manifestKey,
-  type ReleaseEnd,
+  type ReleaseRecord,
 } from '../../lib/release/contract.ts';
 import { aClock, anAwsError, type FakeClock } from './job.ts';
 import { PointerStoreFake, pointerTo, textOf } from './pointer-store.ts';
@@ -95,7 +94,7 @@ export class OperatorFake {
     return id;
   }
 
-  record(record: Manifest | ReleaseEnd): void {
+  record(record: ReleaseRecord): void {
     this.bucket.objects.set(manifestKey(record.id), JSON.stringify(record));
   }
 
