@@ -48,6 +48,7 @@ const ABOUT = `Lists releases and says which one is live: on AWS, or with --loca
 
 const NOTES = `
 ID is a release's id, "live", "previous", or a part that only one release has, such as 9b51740.
+Ended ones count only where no other release has that part.
 
 On AWS the stack is found by its name, with the credentials that the AWS SDK finds: environment,
 profile, SSO. promote, rollback, unfreeze --promote and prune ask before they act; --yes answers.

@@ -1,4 +1,5 @@
 import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import pMap from 'p-map';
 import { ledgerIn, recordsIn } from '../../lambda/shared/content-bucket.ts';
 import { readFreeze } from '../../lambda/shared/freeze.ts';
 import { readEntry } from '../../lambda/shared/ledger.ts';
@@ -32,7 +33,7 @@ export interface Pointers {
 
 export type State = ReleaseState | 'previous' | 'uploading' | 'abandoned' | 'unknown';
 
-/** All that is known of one release. */
+/** What is known of one release. */
 export interface Release {
   readonly id: string;
   readonly state: State;
@@ -70,25 +71,89 @@ export async function pointersOf({ connection, signal }: Operator): Promise<Poin
   };
 }
 
-/** Every release that has a record or a page in the ledger, newest first. */
-export async function idsOf(operator: Operator): Promise<string[]> {
-  const found = await Promise.all(
-    [MANIFESTS_PREFIX, LEDGER_PREFIX].map((prefix) => idsBelow(prefix, operator)),
-  );
-  return [...new Set(found.flat())].sort().reverse();
+/** What two listings tell of all releases. */
+export interface Listing {
+  /** Of every release that has a record or a page in the ledger, newest first. */
+  readonly ids: readonly string[];
+  /** Of the records, in bytes. */
+  readonly recordBytes: ReadonlyMap<string, number>;
 }
 
-async function idsBelow(Prefix: string, { connection, signal }: Operator): Promise<string[]> {
+export async function listingOf(operator: Operator): Promise<Listing> {
+  const [records, pages] = await Promise.all([
+    bytesBelow(MANIFESTS_PREFIX, operator),
+    bytesBelow(LEDGER_PREFIX, operator),
+  ]);
+  const ids = [...new Set([...records.keys(), ...pages.keys()])].sort().reverse();
+  return { ids, recordBytes: records };
+}
+
+/** The objects below a prefix that belong to releases: their sizes by the releases' ids. */
+async function bytesBelow(
+  Prefix: string,
+  { connection, signal }: Operator,
+): Promise<Map<string, number>> {
   const { s3: client, bucket: Bucket } = connection;
-  const ids: string[] = [];
+  const bytes = new Map<string, number>();
   const pages = paginateListObjectsV2({ client }, { Bucket, Prefix }, { abortSignal: signal });
   for await (const { Contents = [] } of pages) {
-    for (const { Key = '' } of Contents) {
+    for (const { Key = '', Size = 0 } of Contents) {
       const id = releaseIdIn(Key, Prefix);
-      if (id !== undefined) ids.push(id);
+      if (id !== undefined) bytes.set(id, Size);
     }
   }
-  return ids;
+  return bytes;
+}
+
+/**
+ * More than any record has that is no manifest: a few fields, the longest an ARN of less than a thousand. The manifest of
+ * a large site has ten megabytes, which are not fetched to learn that it is one.
+ */
+const OTHER_RECORD_BYTES = 4_096;
+
+const isLarge = (id: string, { recordBytes }: Listing): boolean =>
+  (recordBytes.get(id) ?? 0) > OTHER_RECORD_BYTES;
+
+/** `releaseOf` without the manifest where its size and the ledger tell enough. Damage within it is not seen then. */
+export async function brieflyOf(
+  id: string,
+  listing: Listing,
+  pointers: Pointers,
+  operator: Operator,
+): Promise<Release> {
+  const { connection, signal } = operator;
+  if (isLarge(id, listing)) {
+    const page = await ledgerIn(connection.s3, connection.bucket).read(id, signal);
+    const entry = page && readEntry(page.text, id);
+    if (entry !== undefined && entry.states.length > 0) {
+      const [record, manifest] = [undefined, undefined];
+      const state = stateOf(id, record, entry, pointers.live?.id, pointers.previous?.id);
+      return { id, state, record, manifest, entry, problems: [] };
+    }
+  }
+  return releaseOf(id, pointers, operator);
+}
+
+/** How many small requests are made at a time. */
+export const AT_ONCE = 16;
+
+/** Those of the releases that have not ended. */
+export async function notEnded(
+  ids: readonly string[],
+  listing: Listing,
+  { connection, signal }: Operator,
+): Promise<string[]> {
+  const records = recordsIn(connection.s3, connection.bucket);
+  const kept = await pMap(
+    ids,
+    async (id) => {
+      const found = isLarge(id, listing) ? undefined : await records.read(id, signal);
+      const record = found && recordOrDamage(found.text, id);
+      return record !== undefined && 'end' in record ? [] : [id];
+    },
+    { concurrency: AT_ONCE, signal },
+  );
+  return kept.flat();
 }
 
 /** @throws what S3 answers; never for what is lost or damaged */

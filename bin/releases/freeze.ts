@@ -1,6 +1,6 @@
 import { freeze as freezeStore, unfreeze as unfreezeStore } from '../../lambda/shared/freeze.ts';
 import type { Freeze } from '../../lib/release/contract.ts';
-import { idsOf, type Pointers, pointersOf, type Release, releaseOf } from './catalogue.ts';
+import { listingOf, type Pointers, pointersOf, type Release, releaseOf } from './catalogue.ts';
 import { type Answer, type Operator, timeOf } from './operator.ts';
 import { agreeTo, publishedAnswer, unfrozen } from './promote.ts';
 import { publish } from './publish.ts';
@@ -78,7 +78,7 @@ async function newestKept(
 ): Promise<{ readonly kept?: string; readonly been?: string }> {
   const live = pointers.live?.id ?? '';
   let been: string | undefined;
-  for (const id of await idsOf(operator)) {
+  for (const id of (await listingOf(operator)).ids) {
     if (id <= live) break;
     const release = await releaseOf(id, pointers, operator);
     if (release.manifest === undefined) continue;

@@ -6,6 +6,8 @@ export interface Known {
   readonly previous: string | undefined;
   /** Every release, whatever became of it. Asked for only where a word is no whole id of a pointer. */
   ids(): Promise<readonly string[]>;
+  /** Those of them that have not ended. Asked for only where several are meant. */
+  notEnded(ids: readonly string[]): Promise<readonly string[]>;
 }
 
 const SUGGESTED = 3;
@@ -32,7 +34,7 @@ export async function idsFor<const P extends string>(
 
 async function idFor(
   word: string,
-  { live, previous, ids }: Known,
+  { live, previous, ids, notEnded }: Known,
 ): Promise<string | { readonly problem: string }> {
   if (word === 'live') return live ?? { problem: 'no release is live yet' };
   if (word === 'previous') {
@@ -41,7 +43,9 @@ async function idFor(
   if (word === live || word === previous) return word;
   const all = await ids();
   if (all.includes(word)) return word;
-  const [only, ...others] = all.filter((id) => id.includes(word));
+  const matches = all.filter((id) => id.includes(word));
+  const kept = matches.length > 1 ? await notEnded(matches) : [];
+  const [only, ...others] = kept.length > 0 ? kept : matches;
   if (only !== undefined && others.length === 0) return only;
   if (only !== undefined) {
     const some = [only, ...others].slice(0, SUGGESTED);

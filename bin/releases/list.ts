@@ -1,17 +1,15 @@
 import pMap from 'p-map';
 import {
-  idsOf,
+  AT_ONCE,
+  brieflyOf,
+  listingOf,
   type Pointers,
   pointersOf,
   type Release,
-  releaseOf,
   uploadedAt,
 } from './catalogue.ts';
 import type { Answer, Operator } from './operator.ts';
 import { frozenSince, size, table, when, who } from './texts.ts';
-
-/** How many releases are looked up at a time: two small requests each. */
-const AT_ONCE = 16;
 
 /** One line of the list, as `--json` has it. */
 export interface Row {
@@ -31,14 +29,15 @@ export interface Row {
 
 /** Every release, newest first; ended ones only with `all`. */
 export async function list(all: boolean, operator: Operator): Promise<Answer> {
-  const [pointers, ids] = await Promise.all([pointersOf(operator), idsOf(operator)]);
+  const [pointers, listing] = await Promise.all([pointersOf(operator), listingOf(operator)]);
   const named = [pointers.live?.id, pointers.previous?.id].filter((id) => id !== undefined);
-  const every = [...new Set([...ids, ...named])].sort().reverse();
-  const rows = await pMap(every, async (id) => rowOf(await releaseOf(id, pointers, operator)), {
-    concurrency: AT_ONCE,
-    signal: operator.signal,
-  });
-  const shown = all ? rows : rows.filter(({ state }) => !isOver(state));
+  const every = [...new Set([...listing.ids, ...named])].sort().reverse();
+  const rows = await pMap(
+    every,
+    async (id) => rowOf(await brieflyOf(id, listing, pointers, operator)),
+    { concurrency: AT_ONCE, signal: operator.signal },
+  );
+  const shown = all ? rows : rows.filter(({ state }) => !hasEnded(state));
   const { siteUrl } = operator.connection;
   return {
     text: listText(siteUrl, pointers, shown, rows.length - shown.length),
@@ -53,7 +52,7 @@ export async function list(all: boolean, operator: Operator): Promise<Answer> {
   };
 }
 
-const isOver = (state: Release['state']): boolean => state === 'retired' || state === 'abandoned';
+const hasEnded = (state: Release['state']): boolean => state === 'retired' || state === 'abandoned';
 
 export function rowOf({ id, state, record, manifest, entry, problems }: Release): Row {
   const last = entry?.states.at(-1);

@@ -1,6 +1,6 @@
 import type { FlipOptions, Frozen } from '../../lambda/shared/pointer.ts';
 import type { Freeze } from '../../lib/release/contract.ts';
-import { idsOf, type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
+import { listingOf, type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
 import { Refused } from './errors.ts';
 import type { Answer, Operator } from './operator.ts';
 import { type Published, publish } from './publish.ts';
@@ -54,7 +54,7 @@ export async function refuseToGoForward(pointers: Pointers, operator: Operator):
   const [live, previous] = [pointers.live?.id, pointers.previous?.id];
   if (live === undefined || previous === undefined || previous <= live) return;
   const older: string[] = [];
-  for (const id of await idsOf(operator)) {
+  for (const id of (await listingOf(operator)).ids) {
     if (older.length >= CANDIDATES) break;
     if (id >= live) continue;
     const { manifest, state } = await releaseOf(id, pointers, operator);

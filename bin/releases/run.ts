@@ -1,5 +1,5 @@
 import type { Request } from './arguments.ts';
-import { idsOf, pointersOf } from './catalogue.ts';
+import { listingOf, notEnded, pointersOf } from './catalogue.ts';
 import { diff } from './diff.ts';
 import { freeze, unfreeze } from './freeze.ts';
 import { idsFor } from './ids.ts';
@@ -17,11 +17,13 @@ export async function run(request: Request, operator: Operator): Promise<Answer>
   if (request.command === 'prune') return prune(request.dryRun, operator);
 
   const pointers = await pointersOf(operator);
+  const listing = once(() => listingOf(operator));
   const look = <P extends string>(words: Record<P, string>) =>
     idsFor(words, {
       live: pointers.live?.id,
       previous: pointers.previous?.id,
-      ids: () => idsOf(operator),
+      ids: async () => (await listing()).ids,
+      notEnded: async (ids) => notEnded(ids, await listing(), operator),
     });
   switch (request.command) {
     case 'show':
@@ -46,4 +48,13 @@ export async function run(request: Request, operator: Operator): Promise<Answer>
     case 'unpin':
       return unpin((await look({ ID: request.id })).ID, pointers, operator);
   }
+}
+
+/** Two words need one look. */
+function once<T>(look: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => {
+    found ??= look();
+    return found;
+  };
 }

@@ -5,10 +5,13 @@ const ONE = '20261120T101500Z-1a2b3c4';
 const TWO = '20261121T101500Z-5d6e7f8';
 const THREE = '20261122T101500Z-5d6e7f8';
 
-const known = (changes: { live?: string; previous?: string; ids?: string[] } = {}) => ({
+const known = (
+  changes: { live?: string; previous?: string; ids?: string[]; ended?: string[] } = {},
+) => ({
   live: 'live' in changes ? changes.live : THREE,
   previous: 'previous' in changes ? changes.previous : TWO,
   ids: async () => changes.ids ?? [THREE, TWO, ONE],
+  notEnded: async (ids: readonly string[]) => ids.filter((id) => !changes.ended?.includes(id)),
 });
 const find = async (word: string, changes = {}) => (await idsFor({ ID: word }, known(changes))).ID;
 
@@ -22,6 +25,19 @@ test.each([
   ['20261120T101500Z-1a2b', ONE],
 ])('"%s" means one release', async (word, id) => {
   expect(await find(word)).toBe(id);
+});
+
+test('a part means a release that has not ended; one that has, only if no other is meant', async () => {
+  expect(await find('5d6e7f8', { ended: [THREE] })).toBe(TWO);
+  expect(await find('1a2b3c4', { ended: [ONE] })).toBe(ONE);
+  await expect(find('5d6e7f8', { ended: [TWO, THREE] })).rejects.toThrow('2 releases have that');
+});
+
+test('what has ended is not looked up where a part has one match', async () => {
+  const notEnded = async () => {
+    throw new Error('looked up');
+  };
+  expect(await idsFor({ ID: '1a2b3c4' }, { ...known(), notEnded })).toEqual({ ID: ONE });
 });
 
 test('the live release and the one before it are known without a listing', async () => {
