@@ -13,15 +13,16 @@ interface Client {
   readonly middlewareStack: { add(middleware: any, options: any): void };
 }
 
-/** Makes a client's errors known to `callOf`. */
-export function traced<C extends Client>(client: C): C {
+/** Makes a client's errors known to `callOf`, and each of its calls to `begun`: `S3 GetObject`. */
+export function traced<C extends Client>(client: C, begun: (call: string) => void = () => {}): C {
   client.middlewareStack.add(
     (next: Next, { clientName = '', commandName = '' }: Context) =>
       async (args: unknown) => {
+        const call = `${clientName.replace(/Client$/, '')} ${commandName.replace(/Command$/, '')}`;
+        begun(call);
         try {
           return await next(args);
         } catch (error) {
-          const call = `${clientName.replace(/Client$/, '')} ${commandName.replace(/Command$/, '')}`;
           if (typeof error === 'object' && error !== null) calls.set(error, call);
           throw error;
         }
@@ -30,6 +31,9 @@ export function traced<C extends Client>(client: C): C {
   );
   return client;
 }
+
+/** Whether such a call may change something. */
+export const isWrite = (call: string): boolean => !/ (Get|List|Describe|Head)/.test(call);
 
 /** `CloudFormation DescribeStacks`, or nothing for an error that came from no call. */
 export const callOf = (error: unknown): string | undefined =>

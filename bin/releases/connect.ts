@@ -10,7 +10,7 @@ import { TIMEOUTS } from '../../lambda/shared/clients.ts';
 import { factsOf } from '../../lambda/shared/failure.ts';
 import { keyValueStore } from '../../lambda/shared/key-value-store.ts';
 import type { PointerStore } from '../../lambda/shared/store.ts';
-import { traced } from './calls.ts';
+import { isWrite, traced } from './calls.ts';
 import { Refused } from './errors.ts';
 import type { LocalRun } from './local.ts';
 
@@ -27,6 +27,8 @@ export interface Connection {
   cloudFront(): Promise<CloudFrontClient>;
   readonly pointer: PointerStore;
   readonly site: Site;
+  /** Whether a call was begun that may change something, whatever became of it. */
+  hasWritten(): boolean;
 }
 
 export interface Target {
@@ -76,20 +78,28 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
   }
   const output = (name: (typeof OUTPUTS)[number]) => outputs.get(name) as string;
 
+  let wrote = false;
+  const noting = (call: string) => {
+    wrote ||= isWrite(call);
+  };
   const siteUrl = output('SiteUrl');
-  const kvs = traced(new CloudFrontKeyValueStoreClient(settings('CLOUDFRONT_KEYVALUESTORE')));
+  const kvs = traced(
+    new CloudFrontKeyValueStoreClient(settings('CLOUDFRONT_KEYVALUESTORE')),
+    noting,
+  );
   return {
     siteUrl,
     bucket: output('ContentBucket'),
     distributionId: output('DistributionId'),
     by,
-    s3: traced(new S3Client(settings('S3'))),
+    s3: traced(new S3Client(settings('S3')), noting),
     async cloudFront() {
       const { CloudFrontClient } = await import('@aws-sdk/client-cloudfront');
-      return traced(new CloudFrontClient(settings('CLOUDFRONT')));
+      return traced(new CloudFrontClient(settings('CLOUDFRONT')), noting);
     },
     pointer: keyValueStore(output('KeyValueStore'), kvs),
     site: siteAt(target.local?.addresses[siteUrl] ?? siteUrl),
+    hasWritten: () => wrote,
   };
 }
 

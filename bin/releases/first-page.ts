@@ -1,6 +1,6 @@
 import type { Site } from '../../lambda/promote/watch.ts';
 import type { PointerStore } from '../../lambda/shared/store.ts';
-import { LIVE_KEY, RELEASE_PROBE_PATH } from '../../lib/release/contract.ts';
+import { FROZEN_KEY, LIVE_KEY, RELEASE_PROBE_PATH } from '../../lib/release/contract.ts';
 import type { Operator } from './operator.ts';
 import { milliseconds } from './texts.ts';
 
@@ -17,6 +17,10 @@ const LOOK_EVERY_MS = 40;
 export class FirstPageWatch {
   /** ISO 8601, UTC; nothing as long as no write of ours was made. */
   movedAt: string | undefined;
+  /** Whether a write was begun; as long as nothing came of it, nobody knows whether it was made. */
+  hasBegun = false;
+  /** Whether a write of ours has frozen publishing. */
+  hasFrozen = false;
   readonly #id: string;
   readonly #operator: Operator;
   readonly #stop = new AbortController();
@@ -33,7 +37,9 @@ export class FirstPageWatch {
       version: (signal) => pointer.version(signal),
       get: (key, signal) => pointer.get(key, signal),
       put: async (values, version, signal) => {
+        this.hasBegun = true;
         await pointer.put(values, version, signal);
+        if (values.get(FROZEN_KEY) !== undefined) this.hasFrozen = true;
         if (values.has(LIVE_KEY) && this.movedAt === undefined) this.#begin();
       },
     };

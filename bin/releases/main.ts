@@ -4,8 +4,10 @@ import { systemClock } from '../../lambda/shared/clock.ts';
 import { resolveConfig } from '../../lib/config.ts';
 import { config } from '../../site.config.ts';
 import { type Arguments, needsConsent, readArguments } from './arguments.ts';
+import type { Connection } from './connect.ts';
 import { Refused, UsageError } from './errors.ts';
 import { type About, explain } from './explain.ts';
+import { interrupted } from './interrupted.ts';
 import { localRun } from './local.ts';
 
 /** What the command is run in: a terminal, a script, a test. */
@@ -53,9 +55,22 @@ export async function main(
   }
 }
 
-async function operate(
+async function operate(given: Arguments, surroundings: Surroundings): Promise<void> {
+  let connection: Connection | undefined;
+  try {
+    await connected(given, surroundings, (made) => {
+      connection = made;
+    });
+  } catch (error) {
+    if (!surroundings.signal.aborted) throw error;
+    throw interrupted(error, given.request, connection?.hasWritten() ?? false);
+  }
+}
+
+async function connected(
   { request, place, json, yes }: Arguments,
   { here, region, signal, out, err, ask, elapsed }: Surroundings,
+  onConnected: (connection: Connection) => void,
 ): Promise<void> {
   if (needsConsent(request) && !yes && ask === undefined) {
     throw new UsageError(
@@ -77,6 +92,7 @@ async function operate(
     },
     signal,
   );
+  onConnected(connection);
   let waitedMs = 0;
   const answer = await run(request, {
     connection,

@@ -46,7 +46,9 @@ export async function publish(
   const invocation = invocationOf(operator);
   const journal = new Journal(connection.by, ports, clock, invocation, { again: true });
   try {
-    const begun = await goLive(id, ports, journal, clock, invocation, options);
+    const begun = await goLive(id, ports, journal, clock, invocation, options).catch((error) => {
+      throw operator.signal.aborted ? notSure(id, firstPage.hasBegun) : error;
+    });
     if (begun.kind === 'frozen') return begun;
     const { token } = begun;
     const promoted = await untilDone(
@@ -67,19 +69,26 @@ export async function publish(
       summaries: [promoted, cleared],
     };
   } catch (error) {
+    const frozen = firstPage.hasFrozen
+      ? ' Publishing is frozen: "npm run releases -- unfreeze" ends that.'
+      : '';
+    if (error instanceof Refused) throw new Refused(`${error.message}${frozen}`);
     if (!(error instanceof Failure)) throw error;
     const { type, message, cause } = error;
     // Written for the pipeline, whose stages can be retried.
     const again = message.replaceAll('Retry the stage', `Run "npm run releases -- promote ${id}"`);
-    const frozen =
-      options.freeze === undefined || firstPage.movedAt === undefined
-        ? ''
-        : ' Publishing is frozen: "npm run releases -- unfreeze" ends that.';
     throw new Failure(type, `${again}${frozen}`, { cause });
   } finally {
     await firstPage.stop();
   }
 }
+
+const notSure = (id: string, hasBegun: boolean): Refused =>
+  new Refused(
+    hasBegun
+      ? `Interrupted. Whether release ${id} was made live, "npm run releases -- list" shows.`
+      : `Interrupted; release ${id} was not made live.`,
+  );
 
 /** What the pipeline's Invalidate stage does, and asks for. */
 async function clearErrorPage(id: string, operator: Operator): Promise<string> {

@@ -37,10 +37,14 @@ const denied = new Set<string>();
 const calls: string[] = [];
 /** Those that the command has made, of all tests. */
 const ofTheCommand: Call[] = [];
+/** Presses Ctrl-C when that is called. */
+let stopAt: string | undefined;
+let stop = new AbortController();
 const allow = (call: Call) => {
   const { principal, action, resource } = call;
   calls.push(`${action} ${resource}`);
   if (principal === userInfo().username) ofTheCommand.push(call);
+  if (action === stopAt) stop.abort();
   return !denied.has(action);
 };
 
@@ -61,7 +65,7 @@ async function releases(...words: string[]): Promise<Ran> {
     here: CHECKOUT,
     region: undefined,
     env: {},
-    signal: new AbortController().signal,
+    signal: stop.signal,
     out: (text) => {
       out += text;
     },
@@ -346,6 +350,24 @@ test('Ctrl-C between the pointer and the first page says where it stands, and pr
   expect(await missing()).toBe('<h1>no one</h1>');
   expect((await entryOf(one)).states.at(-1)).toMatchObject({ state: 'live' });
   await releases('promote', three, '--yes');
+});
+
+test.each([
+  ['s3:ListBucket', ['list'], 'Interrupted; nothing was changed.\n'],
+  [
+    'cloudfront-keyvaluestore:UpdateKeys',
+    ['freeze', 'why'],
+    'Interrupted. Whether freeze was carried out, "npm run releases -- list" shows.\n',
+  ],
+])('Ctrl-C at %s in %j says what is sure', async (action, words, err) => {
+  stop = new AbortController();
+  stopAt = action;
+  const ran = await releases(...words).finally(() => {
+    stopAt = undefined;
+    stop = new AbortController();
+  });
+  expect(ran).toEqual({ status: 1, out: '', err });
+  await releases('unfreeze');
 });
 
 describe('freezing', () => {

@@ -1,8 +1,10 @@
 import { STSClient } from '@aws-sdk/client-sts';
-import { expect, test } from 'vitest';
-import { callOf, traced } from '../../bin/releases/calls.ts';
+import { describe, expect, test } from 'vitest';
+import { callOf, isWrite, traced } from '../../bin/releases/calls.ts';
 import { Refused, UsageError } from '../../bin/releases/errors.ts';
 import { explain } from '../../bin/releases/explain.ts';
+import { interrupted } from '../../bin/releases/interrupted.ts';
+import { main } from '../../bin/releases/main.ts';
 import { PruneRefused } from '../../lambda/prune/prune.ts';
 import { Failure } from '../../lambda/shared/failure.ts';
 import { anAwsError } from '../support/job.ts';
@@ -174,7 +176,58 @@ test('a promotion that failed for a reason outside of it says what to do about t
   );
 });
 
+describe('Ctrl-C', () => {
+  const abort = new DOMException('Request aborted', 'AbortError');
+  const freeze = { command: 'freeze' } as const;
+  const told = (error: unknown, wrote: boolean) => explain(interrupted(error, freeze, wrote), AWS);
+
+  test('says that nothing was changed only where that is sure', () => {
+    expect(told(abort, false)).toBe('Interrupted; nothing was changed.');
+    expect(told(new Failure('JobFailed', 'was not made live'), false)).toBe(
+      'Interrupted; nothing was changed.',
+    );
+    expect(told(abort, true)).toBe(
+      'Interrupted. Whether freeze was carried out, "npm run releases -- list" shows.',
+    );
+  });
+
+  test('leaves the word to what says how far the command came', () => {
+    expect(told(new Refused('Interrupted. Release x is live.'), true)).toMatch(/Release x is live/);
+    expect(told(new Failure('JobFailed', 'Release x is live.'), true)).toBe('Release x is live.');
+  });
+
+  test('before there is a connection has changed nothing', async () => {
+    let err = '';
+    const status = await main(['freeze', 'why', '--local', '--state', '/nowhere'], {
+      here: '/',
+      region: undefined,
+      env: {},
+      signal: AbortSignal.abort(),
+      out: () => {},
+      err: (text) => {
+        err += text;
+      },
+      ask: undefined,
+      elapsed: () => 0,
+    });
+    expect({ status, err }).toEqual({ status: 1, err: 'Interrupted; nothing was changed.\n' });
+  });
+
+  test.each([
+    ['S3 GetObject', false],
+    ['S3 ListObjectsV2', false],
+    ['CloudFrontKeyValueStore DescribeKeyValueStore', false],
+    ['CloudFrontKeyValueStore UpdateKeys', true],
+    ['S3 PutObject', true],
+    ['S3 DeleteObjects', true],
+    ['CloudFront CreateInvalidation', true],
+  ])('%s may change something: %s', (call, may) => {
+    expect(isWrite(call)).toBe(may);
+  });
+});
+
 test('an error of a real client tells its call', async () => {
+  const begun: string[] = [];
   const client = traced(
     new STSClient({
       region: 'us-east-1',
@@ -182,8 +235,10 @@ test('an error of a real client tells its call', async () => {
       credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
       maxAttempts: 1,
     }),
+    (call) => begun.push(call),
   );
   const { GetCallerIdentityCommand } = await import('@aws-sdk/client-sts');
   const error = await client.send(new GetCallerIdentityCommand({})).catch((thrown) => thrown);
   expect(callOf(error)).toBe('STS GetCallerIdentity');
+  expect(begun).toEqual(['STS GetCallerIdentity']);
 });

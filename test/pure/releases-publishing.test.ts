@@ -107,3 +107,54 @@ test('a clean-up that an upload puts off asks nobody to agree to it', async () =
   expect(fake.asked).toEqual([]);
   expect(text).toMatch(new RegExp(`\n\nPut off: Release ${uploading} is being uploaded since .*$`));
 });
+
+describe('a rollback that freezes', () => {
+  const SAYS = 'Publishing is frozen: "npm run releases -- unfreeze" ends that.';
+  const freezing = (fake: OperatorFake, id: string) =>
+    fake.run({ command: 'rollback', id, freeze: 'broken' }).then(
+      () => 'done',
+      (error: Error) => error.message,
+    );
+  const aSite = () => {
+    const fake = new OperatorFake();
+    fake.release(ONE, 'live', 'replaced');
+    fake.point(fake.release(THREE, 'live'), ONE);
+    return fake;
+  };
+
+  test.each([
+    ['went back', ONE],
+    ['was there already', THREE],
+  ])('and then fails says that publishing is frozen, if it %s', async (_, id) => {
+    const fake = aSite();
+    fake.site = () => 'another';
+    const message = await freezing(fake, id);
+    expect(message).toMatch(/the site does not answer as it should/);
+    expect(message.endsWith(` ${SAYS}`), message).toBe(true);
+    expect(fake.pointer.contents()).toHaveProperty('frozen');
+  });
+
+  test('and is interrupted after the write says so, too', async () => {
+    const fake = aSite();
+    fake.site = () => 'another';
+    fake.pointer.afterPut = () => fake.stop.abort();
+    expect(await freezing(fake, THREE)).toMatch(
+      new RegExp(`^Interrupted\\. Release ${THREE} is live, and nobody watches .* ${SAYS}$`),
+    );
+  });
+
+  test('and is interrupted before it says that nothing happened; in the middle, that nobody knows', async () => {
+    const before = aSite();
+    before.bucket.beforeCall = () => before.stop.abort();
+    before.asks = false;
+    expect(await freezing(before, ONE)).toBe(`Interrupted; release ${ONE} was not made live.`);
+    const amid = aSite();
+    amid.pointer.beforePut = () => {
+      amid.stop.abort();
+      throw new DOMException('Request aborted', 'AbortError');
+    };
+    expect(await freezing(amid, ONE)).toBe(
+      `Interrupted. Whether release ${ONE} was made live, "npm run releases -- list" shows.`,
+    );
+  });
+});

@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Request } from '../../bin/releases/arguments.ts';
+import { isWrite } from '../../bin/releases/calls.ts';
 import type { Answer, Operator } from '../../bin/releases/operator.ts';
 import { run } from '../../bin/releases/run.ts';
 import {
@@ -126,6 +127,7 @@ export class OperatorFake {
         s3: s3 as S3Client,
         cloudFront: async () => cloudFront as never,
         pointer,
+        hasWritten: () => this.pointer.writes > 0 || s3.calls.some((call) => isWrite(`S3 ${call}`)),
         site: { get: async () => ({ status: 200, text: this.site() ?? this.live() }) },
       },
       config: {
