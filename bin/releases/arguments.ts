@@ -53,8 +53,10 @@ Ended ones count only where no other release has that part.
 On AWS the stack is found by its name, with the credentials that the AWS SDK finds: environment,
 profile, SSO. promote, rollback, unfreeze --promote and prune ask before they act; --yes answers.
 
---json writes one JSON document to standard output; everything else goes to standard error.
-The README says what is in it.
+--json writes one JSON document to standard output; everything else goes to standard error. An
+error writes no document: its text is on standard error. The README says what is in it.
+
+Words behind another -- are no options: freeze -- -v is broken
 
 Exit status:
   0  done
@@ -75,6 +77,10 @@ export function readArguments(
   words: readonly string[],
   environment: Environment = {},
 ): Arguments | { readonly help: string } {
+  // Commander forgets where the second `--` stood once it has found the command.
+  const end = words.indexOf('--');
+  const options = end < 0 ? words : words.slice(0, end);
+  const literal = end < 0 ? [] : words.slice(end + 1);
   let read: Arguments | undefined;
   let printed = '';
   const program = programFor(
@@ -84,10 +90,11 @@ export function readArguments(
     (text) => {
       printed += text;
     },
+    literal,
   );
   refuseIfTakenByNpm(program, words, environment);
   try {
-    program.parse(words, { from: 'user' });
+    program.parse(options, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { help: printed };
@@ -209,7 +216,11 @@ const SHAPES: Readonly<Record<Request['command'], Shape>> = {
   },
 };
 
-function programFor(done: (result: Arguments) => void, print: (text: string) => void): Command {
+function programFor(
+  done: (result: Arguments) => void,
+  print: (text: string) => void,
+  literal: readonly string[],
+): Command {
   const program = new Command(PROGRAM)
     .usage('COMMAND [options]')
     .description(ABOUT)
@@ -242,7 +253,7 @@ function programFor(done: (result: Arguments) => void, print: (text: string) => 
     command.action(() => {
       const given = command.optsWithGlobals();
       const known = [...program.options, ...command.options].map(({ long }) => String(long));
-      const typed = new Operands(command.args, known);
+      const typed = new Operands(command.args, literal, known);
       const request = read(typed, given);
       typed.end(operands);
       const place = placeFrom(given, typed);
@@ -284,9 +295,9 @@ class Operands {
   readonly #problems: string[] = [];
   readonly #guessing: boolean;
 
-  constructor(words: readonly string[], known: readonly string[]) {
+  constructor(words: readonly string[], literal: readonly string[], known: readonly string[]) {
     const isOption = (word: string) => /^-./.test(word);
-    this.#words = words.filter((word) => !isOption(word));
+    this.#words = [...words.filter((word) => !isOption(word)), ...literal];
     const unknown = words.filter(isOption);
     // Whether the word behind an unknown option is its value, nobody knows.
     this.#guessing = unknown.length > 0;

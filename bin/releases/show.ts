@@ -1,5 +1,5 @@
 import { layersOf } from '../../lambda/upload/layers.ts';
-import { manifestKey, releasePrefix } from '../../lib/release/contract.ts';
+import { manifestKey, RELEASES_PREFIX, releasePrefix } from '../../lib/release/contract.ts';
 import { type Pointers, type Release, releaseOf } from './catalogue.ts';
 import { rowOf } from './list.ts';
 import type { Answer, Operator } from './operator.ts';
@@ -32,8 +32,8 @@ function detailsOf(release: Release) {
 function placesOf({ manifest }: Release): Record<string, number> {
   const places: Record<string, number> = {};
   for (const { key } of manifest?.files ?? []) {
-    const owner = /^releases\/([^/]+)\//.exec(key)?.[1];
-    const place = owner === undefined ? 'pool' : releasePrefix(owner);
+    const [owner = ''] = key.slice(RELEASES_PREFIX.length).split('/');
+    const place = key.startsWith(RELEASES_PREFIX) ? releasePrefix(owner) : 'pool';
     places[place] = (places[place] ?? 0) + 1;
   }
   return places;

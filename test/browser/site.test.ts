@@ -2,16 +2,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
 import { synthesize } from '../../local/synth.ts';
-import { CHROMIUM, launchBrowser } from '../support/browser.ts';
+import { CHROMIUM, demandBrowserInCI, launchBrowser } from '../support/browser.ts';
 import { aDirectory, aLocalStack, Clone, removeDirectories } from '../support/local-stack.ts';
 import { hasSampleSite } from '../support/sample-site.ts';
 
-if (!CHROMIUM) {
-  // In CI a missing browser is a failure, not a reason to look away.
-  test.runIf(process.env.CI)('a Chromium is there for the browser tests', () => {
-    expect(CHROMIUM, 'install chromium, or name one in CHROMIUM_PATH').toBeDefined();
-  });
-}
+demandBrowserInCI();
 
 describe.runIf(CHROMIUM && hasSampleSite)('the sample site in a browser', () => {
   let stack: LocalStack;

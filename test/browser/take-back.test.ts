@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
-import { CHROMIUM, launchBrowser } from '../support/browser.ts';
+import { CHROMIUM, demandBrowserInCI, launchBrowser } from '../support/browser.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -18,6 +18,8 @@ const siteOf = (name: string) => ({
   [`pages/assets/lazy-${name}.js`]: `export const text = 'chunk of ${name}';\n`,
   'pages/assets/icon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
 });
+
+demandBrowserInCI();
 
 describe.runIf(CHROMIUM)('tabs that stay open', () => {
   let stack: LocalStack;

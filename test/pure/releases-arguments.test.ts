@@ -31,6 +31,8 @@ test.each<[string, Request]>([
   ['rollback', { command: 'rollback', id: undefined, freeze: undefined }],
   [`rollback ${ID} --freeze broken`, { command: 'rollback', id: ID, freeze: 'broken' }],
   ['freeze the shop is closed', { command: 'freeze', reason: 'the shop is closed' }],
+  ['freeze -- -v is broken', { command: 'freeze', reason: '-v is broken' }],
+  ['freeze --json why -- --json', { command: 'freeze', reason: 'why --json' }],
   ['unfreeze', { command: 'unfreeze', promote: false }],
   ['unfreeze --promote', { command: 'unfreeze', promote: true }],
   ['pin live', { command: 'pin', id: 'live' }],
@@ -190,6 +192,7 @@ test('the help names every command, every exit status and where the stack is loo
   }
   expect(help).toMatch(/Exit status:\n {2}0 .*\n {2}1 .*\n {2}2 /);
   expect(help).toContain('--local');
+  expect(help).toContain('error writes no document');
   const more = readArguments(['rollback', '--help']);
   expect('help' in more && more.help).toContain('--freeze <reason>');
 });

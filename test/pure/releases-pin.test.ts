@@ -23,7 +23,11 @@ test('what is pinned is unpinned again', async () => {
 
 test.each<[string, string | undefined, string]>([
   ['lost', undefined, 'manifest lost'],
-  ['damaged', '{}', 'manifest damaged (version: Invalid key: Expected "version" but received undefined)'],
+  [
+    'damaged',
+    '{}',
+    'manifest damaged (version: Invalid key: Expected "version" but received undefined)',
+  ],
 ])('a release whose manifest is %s cannot be pinned', async (_, text, problem) => {
   const fake = aRelease();
   if (text === undefined) fake.bucket.objects.delete(manifestKey(ONE));
