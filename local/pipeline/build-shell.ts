@@ -5,11 +5,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endWithThisProcess, signalGroup } from '../process-group.ts';
+import { endWithThisProcess, groupEnded, signalGroup } from '../process-group.ts';
 
 /** From a polite SIGTERM to SIGKILL. */
 const KILL_GRACE_MS = 2_000;
-/** How long output may still come from a process that left the group and keeps the pipe open. */
+/** How long the group takes to end, and output may still come from a process that left it and keeps the pipe open. */
 const DRAIN_MS = 1_000;
 /** A longer line is passed on in pieces, so that output without line breaks cannot fill the memory. */
 const MAX_LINE_LENGTH = 64 * 1024;
@@ -116,9 +116,12 @@ export class BuildShell {
       child.once('exit', async (code, signal) => {
         // Daemons that a command left behind end with the shell, like with CodeBuild's container.
         signalGroup(child, 'SIGKILL');
-        await Promise.race([
-          new Promise((drained) => child.once('close', drained)),
-          sleep(DRAIN_MS, undefined, { ref: false }),
+        await Promise.all([
+          groupEnded(child, DRAIN_MS),
+          Promise.race([
+            new Promise((drained) => child.once('close', drained)),
+            sleep(DRAIN_MS, undefined, { ref: false }),
+          ]),
         ]);
         child.stdout?.destroy();
         child.stderr?.destroy();
