@@ -3,6 +3,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { PageStore } from '../shared/page-store.ts';
 import type { Invocation } from '../shared/run-job.ts';
 import type { PointerStore } from '../shared/store.ts';
+import { count, size } from '../upload/words.ts';
 
 /** The content bucket and the pointer, in this function's own words. */
 export interface PrunePorts {
@@ -56,14 +57,35 @@ export interface Tally {
   bytes: number;
 }
 
-/** Something is odd, and until somebody has looked at it nothing is deleted. */
+/** Something is odd, and until somebody has looked at it nothing is deleted any more. */
 export class PruneRefused extends Error {
+  readonly #why: string;
+  readonly #visitors: string;
+
   /** @param visitors what they get meanwhile, a whole sentence */
-  constructor(why: string, visitors: string, options: { readonly cause?: unknown } = {}) {
-    super(`The clean-up stopped and deletes nothing: ${why} ${visitors}`, options);
+  constructor(
+    why: string,
+    visitors: string,
+    { deleted, ...options }: { readonly cause?: unknown; readonly deleted?: Readonly<Tally> } = {},
+  ) {
+    const before = deleted && ` Before that it deleted ${told(deleted)}, which nobody needs.`;
+    super(
+      `The clean-up stopped and deletes nothing${before ? ' more' : ''}: ${why} ${visitors}${before ?? ''}`,
+      options,
+    );
     this.name = 'PruneRefused';
+    this.#why = why;
+    this.#visitors = visitors;
+  }
+
+  /** The same, of a clean-up that had deleted something by then. */
+  after(deleted: Readonly<Tally>): PruneRefused {
+    return new PruneRefused(this.#why, this.#visitors, { cause: this.cause, deleted });
   }
 }
+
+const told = ({ files, poolFiles, bytes }: Readonly<Tally>): string =>
+  `${count(files, 'file')} of releases and ${count(poolFiles, 'file')} of the pool, ${size(bytes)}`;
 
 /** Time for what is left to do once a clean-up stops in the middle. */
 const LAST_MS = 5_000;

@@ -15,6 +15,7 @@ import { describeError } from '../shared/failure.ts';
 import { readEntry } from '../shared/ledger.ts';
 import { DamagedManifest, recordOrDamage } from '../shared/manifest.ts';
 import { readPointer } from '../shared/pointer.ts';
+import { listed } from '../upload/words.ts';
 import { type Context, PruneRefused } from './context.ts';
 import { type KeepReason, type Pointers, reasonsToKeep } from './retention.ts';
 
@@ -81,12 +82,8 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
   // In this order: a release's page in the ledger is written after its record, and neither is ever deleted.
   const noted = await idsBelow(LEDGER_PREFIX, context);
   const recorded = await recordsIn(context);
-  const lost = [...noted].find((id) => !recorded.has(id));
-  if (lost !== undefined && lost !== live) {
-    throw refuse(
-      `release ${lost} has a page in the ledger, but no record: nobody knows which files it consists of. If nobody needs it, delete ${ledgerKey(lost)} too.`,
-    );
-  }
+  const lost = [...noted].filter((id) => id !== live && !recorded.has(id));
+  if (lost.length > 0) throw refuse(withoutRecord(lost));
   if (previous !== undefined && !recorded.has(previous)) {
     throw refuse(
       `release ${previous} is the one before the live one, but it has no manifest. Publish or promote another release.`,
@@ -211,6 +208,15 @@ export async function begunSince(
   // Files without a record have got one by now, which says that their upload is dead.
   const known = new Set([...recorded, ...dead.map(({ id }) => id)]);
   return [...(await recordsIn(context))].find((id) => !known.has(id));
+}
+
+const SHOWN_LOST = 10;
+
+function withoutRecord(lost: readonly string[]): string {
+  const [first = ''] = lost;
+  return lost.length === 1
+    ? `release ${first} has a page in the ledger, but no record: nobody knows which files it consists of. If nobody needs it, delete ${ledgerKey(first)} too.`
+    : `${lost.length} releases have a page in the ledger, but no record (${listed(lost, SHOWN_LOST)}): nobody knows which files they consist of. Of those that nobody needs, delete ${ledgerKey('ID')} too.`;
 }
 
 /** The releases that have a record, from its claim to its end. */

@@ -60,20 +60,49 @@ export async function prune(
 ): Promise<PruneReport> {
   const context: Context = { ports, by, clock, invocation };
   const ended = { retired: [] as string[], abandoned: [] as string[] };
+  const tally: Tally = { files: 0, poolFiles: 0, bytes: 0 };
+  try {
+    return await run(dryRun, ended, tally, context);
+  } catch (error) {
+    const deleted = tally.files + tally.poolFiles;
+    const { retired, abandoned } = ended;
+    if (deleted + retired.length + abandoned.length === 0) throw error;
+    // Without the request that failed, of which nobody knows.
+    invocation.log('warn', 'stopped in the middle', {
+      ...tally,
+      retired: retired.join(' '),
+      abandoned: abandoned.join(' '),
+    });
+    throw error instanceof PruneRefused && deleted > 0 ? error.after(tally) : error;
+  }
+}
+
+interface Ended {
+  readonly retired: string[];
+  readonly abandoned: string[];
+}
+
+/** The releases that it ends and what it deletes are noted as it goes, for whoever asks when it stops. */
+async function run(
+  dryRun: boolean,
+  ended: Ended,
+  tally: Tally,
+  context: Context,
+): Promise<PruneReport> {
+  const { clock, invocation } = context;
   const began = clock.now();
+  /** Since when each look was odd. */
   let oddSince: number | undefined;
   for (;;) {
     const seen = await look(context);
     const waited = clock.now() - began;
-    if (seen.kind === 'odd') {
-      oddSince ??= clock.now();
-      if (clock.now() - oddSince >= LEDGER_MS) throw seen.refusal;
-    }
+    oddSince = seen.kind === 'odd' ? (oddSince ?? clock.now()) : undefined;
+    if (seen.kind === 'odd' && clock.now() - (oddSince ?? 0) >= LEDGER_MS) throw seen.refusal;
     if (seen.kind === 'busy' && (dryRun || waited >= PATIENCE_MS))
       return postponed(seen.why, ended);
     if (seen.kind === 'seen') {
       if (dryRun) return foresee(seen, context);
-      if (await retire(seen, ended, context)) return act(seen, ended, context);
+      if (await retire(seen, ended, context)) return await act(seen, ended, tally, context);
       // Somebody was faster somewhere: what was decided may not be right any more.
     }
     invocation.log('info', 'looking again', { ...(seen.kind === 'busy' && { why: seen.why }) });
@@ -81,10 +110,7 @@ export async function prune(
   }
 }
 
-type Ended = Pick<PruneReport, 'retired' | 'abandoned'>;
-
-async function act(seen: Seen, ended: Ended, context: Context): Promise<PruneReport> {
-  const tally: Tally = { files: 0, poolFiles: 0, bytes: 0 };
+async function act(seen: Seen, ended: Ended, tally: Tally, context: Context): Promise<PruneReport> {
   const guard = new Guard(seen, new Set([...seen.ended, ...ended.retired]), context);
   const over = [...new Set([...seen.ended, ...ended.retired, ...ended.abandoned])]
     .filter((id) => seen.folders.has(id))

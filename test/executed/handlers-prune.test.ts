@@ -191,6 +191,28 @@ test('what is odd is told, counted as an error, and nothing is deleted', async (
   expect(await keys()).toEqual(before);
 });
 
+test('what is odd in the middle is told with what was deleted by then', async () => {
+  let deleted = 0;
+  const { point, release, run } = await anAccount(({ action }) => {
+    if (action === 's3:DeleteObject') deleted += 1;
+    return !(deleted > 0 && /GetKey$/.test(action));
+  });
+  const [older, old] = [await release(60, ['index.html']), await release(50, ['index.html'])];
+  await point({ live: await release(1, ['index.html']) });
+  const { code, lines } = await run();
+  expect(code).toBe(1);
+  expect(lines).toContainEqual({
+    level: 'warn',
+    message: 'stopped in the middle',
+    requestId: 'lambda-request-1',
+    files: 1,
+    poolFiles: 0,
+    bytes: 1,
+    retired: `${older} ${old}`,
+    abandoned: '',
+  });
+});
+
 test('a store that does not answer with a value stops it too', async () => {
   const { keys, release, run } = await anAccount(({ action }) => !/GetKey$/.test(action));
   await release(60, ['index.html']);

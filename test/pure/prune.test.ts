@@ -215,6 +215,15 @@ describe('it deletes nothing, and says why,', () => {
       `release ${OLDER} has a page in the ledger, but no record: nobody knows which files it consists of. If nobody needs it, delete _site/ledger/${OLDER}.json too. ${live}`,
     ],
     [
+      'if the records of many are lost, all of which it names or counts',
+      (site) => {
+        for (let days = 71; days < 82; days += 1)
+          site.records.pages.delete(site.release(idOf(days), { own: [] }));
+        site.records.pages.delete(LIVE);
+      },
+      `11 releases have a page in the ledger, but no record (${Array.from({ length: 10 }, (_, turn) => idOf(81 - turn)).join(', ')}, 1 more): nobody knows which files they consist of. Of those that nobody needs, delete _site/ledger/ID.json too. ${live}`,
+    ],
+    [
       'if the release before the live one has no record',
       (site) => {
         site.records.pages.delete(BEFORE);
@@ -278,6 +287,28 @@ describe('it deletes nothing, and says why,', () => {
     expect(await site.run()).toMatchObject({ retired: [OLDER, OLD] });
   });
 
+  test('and the wait for the ledger begins anew with each promotion', async () => {
+    const site = aSite();
+    const [promoted, noted] = [{ states: ['uploaded', 'replaced', 'live'] as const }, {}];
+    // Odd for 20 seconds, then an upload of 20, then odd for 20 again.
+    const looks = [promoted, promoted, noted, noted, promoted, promoted, noted];
+    const upload = { version: 2, id: idOf(0), upload: { job: 'j', at: 'x' } };
+    const { sleep } = site.clock;
+    const show = () => {
+      const turn = site.clock.slept.length;
+      site.release(BEFORE, looks[turn]);
+      if (turn === 2) site.records.put(idOf(0), JSON.stringify(upload));
+      if (turn === 4) site.records.pages.delete(idOf(0));
+    };
+    show();
+    site.clock.sleep = async (...args) => {
+      await sleep(...args);
+      show();
+    };
+    expect(await site.run()).toMatchObject({ retired: [OLDER, OLD] });
+    expect(site.clock.slept).toHaveLength(6);
+  });
+
   test.each(['there', 'lost', 'damaged'])(
     'and a damaged manifest of a release that nothing keeps is no reason: it goes, its page in the ledger being %s',
     async (page) => {
@@ -334,6 +365,42 @@ describe('beside promotions', () => {
     });
     expect(site.removals).toEqual([]);
   });
+
+  const stopped = (files: number) => ({
+    level: 'warn',
+    message: 'stopped in the middle',
+    files,
+    poolFiles: 0,
+    bytes: files * 10,
+    retired: `${OLDER} ${OLD}`,
+    abandoned: '',
+  });
+
+  test('what stops it in the middle is told with what it had deleted by then', async () => {
+    const site = aSite();
+    site.pageSize = 1;
+    site.beforeRemove = () => {
+      if (site.removals.length === 1) site.point(idOf(0, 'x'), LIVE);
+    };
+    await expect(site.run()).rejects.toMatchObject({
+      name: 'PruneRefused',
+      message: `The clean-up stopped and deletes nothing more: release ${idOf(0, 'x')} went live meanwhile and has no manifest. Visitors get release ${idOf(0, 'x')}. Before that it deleted 2 files of releases and 0 files of the pool, 20 B, which nobody needs.`,
+    });
+    expect(site.removals).toHaveLength(2);
+    expect(site.invocations.at(-1)?.lines.at(-1)).toEqual(stopped(2));
+  });
+
+  test.each([0, 1])(
+    'and so is an error after %i requests that delete, which stays what it is',
+    async (requests) => {
+      const site = aSite();
+      site.beforeRemove = () => {
+        if (site.removals.length === requests) throw anAwsError('AccessDenied', 403, 'No');
+      };
+      await expect(site.run()).rejects.toThrow(/^No$/);
+      expect(site.invocations.at(-1)?.lines.at(-1)).toEqual(stopped(2 * requests));
+    },
+  );
 
   test('one that is ended in the moment in which it is retired here is looked at again', async () => {
     const site = aSite();
