@@ -432,6 +432,22 @@ test.each([
   expect(ledger.states(B).slice(1)).toEqual(states);
 });
 
+test.each([A, B])(
+  'a release goes live although the ledger says that it was retired, which its record does not: %s is live',
+  async (live) => {
+    const { run, ledger, pointer } = aSite();
+    await run();
+    const page = ledger.entry(B);
+    const retired = { state: 'retired', at: '2026-11-23T07:00:00.000Z', by: 'prune' };
+    ledger.put(B, JSON.stringify({ ...page, states: [...page.states, retired] }));
+    pointer.write({ live: textOf(live) });
+    expect(await run()).toMatchObject({ kind: 'succeeded' });
+    expect(pointer.contents().live).toBe(textOf(B));
+    // So that the next clean-up finds the two of one mind.
+    expect(ledger.states(B).slice(-2)).toEqual(['retired', 'live']);
+  },
+);
+
 describe('what an invocation leaves for the next', () => {
   const token = {
     v: 1 as const,

@@ -247,6 +247,11 @@ describe('it deletes nothing, and says why,', () => {
       `release ${LIVE} is live, but the ledger says that it was failed at 2026-11-23T06:02:00.000Z by e. "npm run releases -- promote ${LIVE}" puts the ledger right if the pointer is. ${live}`,
     ],
     [
+      'if the ledger says that the live release was retired, as a clean-up leaves it that was cut off in the moment in which it went live',
+      (site) => site.release(LIVE, { states: ['uploaded', 'live', 'retired'] }),
+      `release ${LIVE} is live, but the ledger says that it was retired at 2026-11-23T06:02:00.000Z by e. "npm run releases -- promote ${LIVE}" puts the ledger right if the pointer is. ${live}`,
+    ],
+    [
       'if the ledger says that another release is live since',
       (site) => site.release(BEFORE, { states: ['uploaded', 'replaced', 'live'] }),
       `release ${LIVE} is live, but the ledger says that ${BEFORE} is, since 2026-11-23T06:02:00.000Z, by e. "npm run releases -- promote ${LIVE}" puts the ledger right if the pointer is. ${live}`,
@@ -647,6 +652,28 @@ describe('a clean-up that does not get through', () => {
       expect(site.record(OLD).end).toEqual(ended('retired'));
     },
   );
+
+  test('and was cut off between a page in the ledger and the record: the release can go live, stays, and is retired anew', async () => {
+    const site = aSite();
+    site.ledger.afterWrite = () => {
+      throw new Error('cut off');
+    };
+    await expect(site.run()).rejects.toThrow('cut off');
+    site.ledger.afterWrite = () => {};
+    expect(site.ledger.states(OLDER).at(-1)).toBe('retired');
+    expect(site.record(OLDER).files).toHaveLength(2);
+
+    site.point(OLDER, LIVE);
+    const { kept, retired } = await site.run();
+    expect(retired).toEqual([]);
+    expect(kept.at(-1)).toEqual({ id: OLDER, reasons: ['live'] });
+
+    site.release(LIVE);
+    site.point(LIVE, BEFORE);
+    expect((await site.run()).retired).toEqual([OLDER, OLD]);
+    expect(site.ledger.states(OLDER).slice(-3)).toEqual(['retired', 'live', 'retired']);
+    expect(site.record(OLDER).end).toEqual(ended('retired'));
+  });
 
   test('and lost the answer of a request that deletes: the next one finds nothing left', async () => {
     const site = aSite();
