@@ -4,6 +4,7 @@ import { App } from 'aws-cdk-lib';
 import { resolveConfig } from '../lib/config.ts';
 import { SiteStack } from '../lib/site-stack.ts';
 import { LocalStack } from '../local/stack.ts';
+import { config as ofFork } from '../site.config.ts';
 import { type Handler, handlersOf } from './bundles.ts';
 import type { BenchContext } from './context.ts';
 import { FunctionLogs, type Invocation } from './function-logs.ts';
@@ -55,7 +56,8 @@ export async function measureScale(
 
 /** Fills the rows, and returns how large the site is. */
 async function measure(bench: Bench, files: number): Promise<number> {
-  const site = SyntheticSite.of(files);
+  // The operator's command goes by the fork's config, and asks the site for what that says.
+  const site = SyntheticSite.of(files, resolveConfig(ofFork).health.path);
   const few = Math.min(FEW, Math.ceil(site.pages / 100));
   const many = Math.ceil(MANY_SHARE * site.pages);
   const changes = (count: number) => `${shown(count)} ${count === 1 ? 'page' : 'pages'} changed`;

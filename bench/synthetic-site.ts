@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fileFor } from '../lambda/upload/links.ts';
 import { randomFrom } from './random.ts';
 
 /** Fewer would leave nothing to tell a small change from a large one. */
@@ -10,6 +11,8 @@ const SCRIPT_BYTES = 12_000;
 const FILES_PER_SCRIPT = 100;
 const SECTIONS = 40;
 const PAGES_PER_FOLDER = 25;
+/** The first page that may stand anywhere. */
+const HEALTH_PAGE = 2;
 
 /**
  * A made-up site of any size, the same in every run: pages of some four kilobytes in nested folders, which link to each
@@ -21,16 +24,29 @@ export class SyntheticSite {
   /** By page. */
   readonly #versions: readonly number[];
 
-  private constructor(pages: number, scripts: number, versions: readonly number[]) {
+  /** Where a page stands so that something answers there; nothing if something does anyway. */
+  readonly #health: string | undefined;
+
+  private constructor(
+    pages: number,
+    scripts: number,
+    versions: readonly number[],
+    health: string | undefined,
+  ) {
     this.#pages = pages;
     this.#scripts = scripts;
     this.#versions = versions;
+    this.#health = health;
   }
 
-  static of(files: number): SyntheticSite {
+  /** @param healthPath an address at which there has to be a page */
+  static of(files: number, healthPath = '/'): SyntheticSite {
     const scripts = Math.floor(files / FILES_PER_SCRIPT);
     const pages = files - scripts;
-    return new SyntheticSite(pages, scripts, new Array(pages).fill(0));
+    const health = decodeURIComponent(fileFor(healthPath.replace(/\?.*/, '')).slice(1));
+    const isThere = Array.from({ length: pages }, (_, page) => pathOf(page)).includes(health);
+    const versions = new Array(pages).fill(0);
+    return new SyntheticSite(pages, scripts, versions, isThere ? undefined : health);
   }
 
   get pages(): number {
@@ -46,14 +62,14 @@ export class SyntheticSite {
     const versions = [...this.#versions];
     const step = Math.floor(this.#pages / count);
     for (let turn = 0; turn < count; turn += 1) versions[turn * step] = version;
-    return new SyntheticSite(this.#pages, this.#scripts, versions);
+    return new SyntheticSite(this.#pages, this.#scripts, versions, this.#health);
   }
 
   /** What turns another version of the site, or nothing, into this one: every file with other bytes, or without any if it goes. */
   *changesSince(before?: SyntheticSite): Generator<[path: string, content: string | undefined]> {
     for (let page = 0; page < this.#pages; page += 1) {
       if (before && before.#versions[page] === this.#versions[page]) continue;
-      yield [pathOf(page), this.#page(page)];
+      yield [this.#pathOf(page), this.#page(page)];
     }
     const now = this.#scriptsByPath();
     const then = before ? before.#scriptsByPath() : new Map<string, string>();
@@ -71,10 +87,14 @@ export class SyntheticSite {
     const spread = Array.from({ length: count }, (_, turn) => turn * step + 2);
     for (const page of new Set([...changed.slice(0, count), ...spread])) {
       if (page >= this.#pages) continue;
-      yield [`/${pathOf(page).replace(/index\.html$/, '')}`, this.#page(page)];
+      yield [`/${this.#pathOf(page).replace(/index\.html$/, '')}`, this.#page(page)];
       const [path, content] = this.#scriptOf(page);
       yield [`/${path}`, content];
     }
+  }
+
+  #pathOf(page: number): string {
+    return page === HEALTH_PAGE ? (this.#health ?? pathOf(page)) : pathOf(page);
   }
 
   #scriptsByPath(): Map<string, string> {
@@ -86,7 +106,7 @@ export class SyntheticSite {
   #page(page: number): string {
     const version = this.#versions[page] as number;
     const links = [0, page + 1, page + PAGES_PER_FOLDER, page * 7]
-      .map((other) => pathOf(other % this.#pages).replace(/index\.html$/, ''))
+      .map((other) => this.#pathOf(other % this.#pages).replace(/index\.html$/, ''))
       .map((address) => `<li><a href="/${address}">/${address}</a></li>`);
     const head = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page ${page}</title><script type="module" src="/${this.#scriptOf(page)[0]}"></script></head>`;
     const text = wordsOf(`page ${page} ${version}`, PAGE_BYTES);

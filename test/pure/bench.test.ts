@@ -144,6 +144,21 @@ describe('the made-up site', () => {
     expect(filesOf(SyntheticSite.of(200))).toEqual(filesOf(site));
   });
 
+  test.each([
+    ['/', []],
+    ['/?probe=1', []],
+    ['/section-3/topic-0/page-3/', []],
+    ['/health', ['health/index.html']],
+    ['/status/caf%C3%A9/?probe=1', ['status/café/index.html']],
+    ['/health.json', ['health.json']],
+  ])('answers what the operator asks a site for: %s', (healthPath, more) => {
+    const files = filesOf(SyntheticSite.of(200, healthPath));
+    expect([...files.keys()].filter((path) => !filesOf(site).has(path))).toEqual(more);
+    expect(filesOf(SyntheticSite.of(200, healthPath)).size).toBe(200);
+    const changed = SyntheticSite.of(200, healthPath).change(100, 1);
+    expect([...filesOf(changed).keys()]).toEqual(expect.arrayContaining(more));
+  });
+
   test('a change brings so many pages, and their script under a new name', () => {
     const changed = [...site.change(3, 1).changesSince(site)].map(([path]) => path);
     expect(changed).toEqual([
