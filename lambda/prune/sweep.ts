@@ -6,12 +6,18 @@ import type { Guard } from './guard.ts';
 import { begunSince, type Seen } from './look.ts';
 import { isOldFile } from './retention.ts';
 
+/**
+ * From the announcement to the request that deletes. A process may be held up in between for as long as it likes, and
+ * then nobody waits for it any more.
+ */
+const HELD_UP_MS = 2 * 60_000;
+
 /** For one request that deletes files of the pool, all tries together. */
 const REMOVAL_MS = 60_000;
 
 /**
- * After this long nobody deletes what an announcement names: whoever made it sends one request, within a
- * minute, and S3 refuses a request that was signed more than 15 minutes ago (RequestTimeTooSkewed).
+ * After this long nobody deletes what an announcement names: whoever made it begins with one request within two
+ * minutes, gives it up after one, and S3 refuses what was signed more than 15 minutes ago (RequestTimeTooSkewed).
  */
 export const SWEEP_LEASE_MS = 20 * 60_000;
 
@@ -60,6 +66,7 @@ async function sweepBatch(
   context: Context,
 ): Promise<string | undefined> {
   const { ports, by, clock, invocation } = context;
+  const since = clock.now();
   const announced = await announce(
     batch.map(({ key }) => key),
     context,
@@ -69,7 +76,8 @@ async function sweepBatch(
   }
   const begun = await begunSince(seen, context);
   const files = begun === undefined ? await guard.passes(batch) : [];
-  if (files.length > 0) {
+  const isLate = clock.now() - since >= HELD_UP_MS;
+  if (files.length > 0 && !isLate) {
     const inTime = AbortSignal.any([invocation.signal, AbortSignal.timeout(REMOVAL_MS)]);
     // If this fails the announcement stays: the request may still be carried out.
     const isSettled = await ports.remove(
@@ -85,9 +93,12 @@ async function sweepBatch(
   const at = new Date(clock.now()).toISOString();
   const over: PoolSweep = { version: 1, keys: [], by, at };
   await ports.sweeps.write('', JSON.stringify(over), announced, invocation.signal);
-  return begun === undefined
-    ? undefined
-    : `Release ${begun} was begun meanwhile, and may need files of the pool.`;
+  if (begun !== undefined) {
+    return `Release ${begun} was begun meanwhile, and may need files of the pool.`;
+  }
+  return isLate
+    ? 'It was held up for two minutes after it had announced which files of the pool it would delete.'
+    : undefined;
 }
 
 /** The version of the announcement; nothing if somebody else's is in force. */

@@ -198,6 +198,22 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    without: 'the look at the clock before what was announced is deleted',
+    file: 'lambda/prune/sweep.ts',
+    edits: [['clock.now() - since >= HELD_UP_MS', 'since < HELD_UP_MS']],
+    plot: 'an upload that finds a file in the pool, a clean-up that hangs, and another',
+    shows: 'a release that has not ended is complete',
+    course: [
+      { who: 'clean-up', until: /^PutObject _site.pool-sweep/ },
+      { who: 'clean-up', until: /^GetKey live/ },
+      { who: 'half an hour' },
+      { who: 'another' },
+      { who: 'upload' },
+      // Its connection is gone by then, and it asks again.
+      { who: 'clean-up', fate: 'request lost' },
+    ],
+  },
+  {
     without: 'the order of ledger and record when a release is retired',
     file: 'lambda/prune/retire.ts',
     edits: [

@@ -64,17 +64,21 @@ export const quietTurns: fc.Arbitrary<Turn[]> = fc.array(
 export interface Leg {
   readonly who: string;
   readonly until?: RegExp;
+  /** What becomes of its first call. @default 'done' */
+  readonly fate?: Fate;
 }
 
 /** Follows a course that somebody has thought of, then lets all come to their ends. */
 export const follow = (scene: Scene, course: readonly Leg[]): Promise<string | undefined> =>
   through(scene, true, new Set(), async (world) => {
-    for (const { who, until } of course) {
+    for (const { who, until, fate } of course) {
       const process = world.processes.find(({ name }) => name === who);
       if (process === undefined) throw new Error(`${who} is not in this plot`);
+      let first = fate ?? 'done';
       while (world.able.includes(process) && !world.violation) {
         if (until?.test(world.next(process).label)) break;
-        await world.step(process);
+        await world.step(process, first);
+        first = 'done';
       }
     }
   });
