@@ -10,7 +10,9 @@ export const config: SiteConfig = {
   //   connectionArn: 'arn:aws:codeconnections:REGION:ACCOUNT:connection/ID',
   //   repository: 'owner/name',
   //   branch: 'main',
+  //   paths: { include: ['site/**'] },
   // },
+  // A zip that is uploaded: { kind: 's3', key: 'site.zip' }.
   source: { kind: 'codecommit', branch: 'main' },
 
   // A folder of finished HTML needs no commands: { kind: 'folder', directory: 'public' }.

@@ -18,7 +18,8 @@ export class Outputs extends Construct {
       new CfnOutput(this, name, { description, value }).overrideLogicalId(name);
 
     output('SiteUrl', 'The site', `https://${distribution.distributionDomainName}`);
-    output('PushTo', 'A push here publishes', pipeline.source.pushTo);
+    const { name, description, value } = pipeline.source.output;
+    output(name, description, value);
     output(
       'PipelineUrl',
       'The pipeline at work',

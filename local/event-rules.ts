@@ -5,7 +5,7 @@ export interface BusEvent {
   readonly source: string;
   readonly 'detail-type': string;
   readonly resources: readonly string[];
-  readonly detail: Readonly<Record<string, string>>;
+  readonly detail: Readonly<Record<string, unknown>>;
 }
 
 interface Rule {
@@ -47,7 +47,7 @@ export class EventRules {
   }
 }
 
-/** Lists of exact strings, which is what CDK writes for a repository. Anything finer is refused, not guessed. */
+/** Lists of exact strings, which is what the stack's sources need. Anything finer is refused, not guessed. */
 function parsePattern(pattern: object | undefined, place: string): Pattern {
   if (pattern === undefined)
     throw new Error(`${place}: got nothing; a rule has a pattern or a schedule`);

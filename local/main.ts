@@ -17,7 +17,7 @@ const DEFAULT_STATE = join(CHECKOUT, '.local');
 const HELP = `npm start [-- OPTIONS]
 
 Runs the whole stack on this machine: synthesises it, publishes the current commit through its
-pipeline, serves the site, and publishes again with every push. Needs no AWS account.
+pipeline, serves the site, and publishes again with every push or upload. Needs no AWS account.
 
   --port PORT    where the site is served on 127.0.0.1 (default 8080)
   --state DIR    what is kept from one start to the next (default .local)
@@ -99,21 +99,24 @@ async function run(
     if (!stopped.aborted) terminal.line(`The checkout was not brought in: ${error.message}`);
   });
   if (await hasUncommittedChanges()) {
-    terminal.line('Uncommitted changes are not published: commit them, then push.');
+    const then = stack.uploads ? 'upload' : 'push';
+    terminal.line(`Uncommitted changes are not published: commit them, then ${then}.`);
   }
   const commit = await stack.unpublishedCommit();
   if (commit && !stopped.aborted) await stack.publish(commit, 'npm start').result;
   const live = await stack.liveRelease();
-  const repository = fromHere(stack.repository);
+  const state =
+    options.state === DEFAULT_STATE ? '' : ` --state ${quoted(fromHere(options.state))}`;
+  const publish = stack.uploads
+    ? `npm run upload --${state} FILE.zip    or without a file: the current commit`
+    : `git push ${quoted(fromHere(stack.repository))} HEAD:${stack.branch}`;
   terminal.line();
   terminal.line(`  Site      ${stack.siteUrl}`);
   terminal.line(
-    `  Live      ${live ?? 'nothing yet: the next push that succeeds is the first release'}`,
+    `  Live      ${live ?? `nothing yet: the next ${stack.uploads ? 'upload' : 'push'} that succeeds is the first release`}`,
   );
-  terminal.line(`  Publish   git push ${quoted(repository)} HEAD:${stack.branch}`);
-  terminal.line(
-    `  Go back   npm run releases -- rollback --local${options.state === DEFAULT_STATE ? '' : ` --state ${quoted(fromHere(options.state))}`}`,
-  );
+  terminal.line(`  Publish   ${publish}`);
+  terminal.line(`  Go back   npm run releases -- rollback --local${state}`);
   terminal.line(`  Logs      ${fromHere(join(options.state, 'logs'))}`);
   terminal.line('  Stop      Ctrl-C; the next start goes on from here');
   terminal.line();

@@ -9,14 +9,23 @@ import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
 import { Credentials, type ServiceOptions } from './aws/service.ts';
 import { Edge } from './edge/edge.ts';
-import { EventRules } from './event-rules.ts';
+import { type BusEvent, EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/control.ts';
-import { type ExecutionHandle, LocalPipeline } from './pipeline/engine.ts';
+import { type ExecutionHandle, LocalPipeline, type ObjectVersion } from './pipeline/engine.ts';
 import { type PipelineEvent, PipelineEvents } from './pipeline/events.ts';
+import { linesFor } from './pipeline/lines.ts';
 import { answerPush } from './pipeline/push.ts';
 import type { ExecutionRecord } from './pipeline/records.ts';
-import { ensureRepository, headOf, importHead, installHook } from './pipeline/source.ts';
+import {
+  changedFiles,
+  ensureRepository,
+  headOf,
+  importHead,
+  installHook,
+} from './pipeline/source.ts';
+import { startedBy } from './pipeline/triggers.ts';
+import { Uploads } from './uploads.ts';
 
 const HOOK = fileURLToPath(new URL('./pipeline/post-receive.mjs', import.meta.url));
 
@@ -40,10 +49,12 @@ export class LocalStack {
   readonly events: PipelineEvents;
   /** `http://127.0.0.1:8080` */
   readonly siteUrl: string;
-  /** The bare repository that publishes what is pushed to its branch. */
+  /** The bare repository that publishes what is pushed to its branch. There is none for a source in S3. */
   readonly repository: string;
   /** The branch that the pipeline follows. */
   readonly branch: string;
+  /** The object whose upload publishes, for a source in S3. */
+  readonly uploads: { readonly bucket: string; readonly key: string } | undefined;
   readonly edge: Edge;
   readonly assembly: Assembly;
 
@@ -56,6 +67,7 @@ export class LocalStack {
     this.assembly = parts.assembly;
     this.repository = parts.repository;
     this.branch = parts.pipeline.branch;
+    this.uploads = parts.pipeline.uploads;
     this.siteUrl = `http://127.0.0.1:${parts.port}`;
   }
 
@@ -81,23 +93,40 @@ export class LocalStack {
   }
 
   /**
-   * Brings a checkout's current commit to the pipeline's branch.
+   * Brings a checkout's current commit to the pipeline's branch; for a source in S3, uploads it as a zip, unless it
+   * has been uploaded before.
    *
    * @throws Error where the branch has commits that the checkout does not
    */
-  importHead(checkout: string): Promise<string> {
-    return importHead(this.repository, checkout, this.branch);
+  async importHead(checkout: string): Promise<void> {
+    const { uploads } = this.parts;
+    if (uploads) await uploads.putHead(checkout);
+    else await importHead(this.repository, checkout, this.branch);
   }
 
-  /** The newest commit of the branch, unless visitors have it already. */
+  /** The newest commit of the branch, or version of the object, unless visitors have it already. */
   async unpublishedCommit(): Promise<string | undefined> {
-    const head = await headOf(this.repository, this.branch);
-    const published = this.parts.pipeline.lastPublishedCommit();
-    return head === published && (await this.liveRelease()) ? undefined : head;
+    const { pipeline, uploads, startsPipeline } = this.parts;
+    const head = uploads ? uploads.newest() : await headOf(this.repository, this.branch);
+    const published = pipeline.lastPublishedCommit();
+    if (head === undefined || published === undefined || !(await this.liveRelease())) return head;
+    if (head === published) return undefined;
+    if (startsPipeline === undefined) return head;
+    try {
+      // What a push would not have published is not published by a start either.
+      const update = { old: published, new: head, ref: `refs/heads/${this.branch}` };
+      return startsPipeline(update) === true ? head : undefined;
+    } catch {
+      // After a forced push the published commit may be gone: nobody knows what has changed since.
+      return head;
+    }
   }
 
   publish(commit: string, trigger: string): ExecutionHandle {
-    return this.parts.pipeline.start({ trigger, commit, branch: this.branch });
+    const { pipeline, uploads } = this.parts;
+    // An upload has started the pipeline by itself.
+    const started = uploads?.startedFor(commit);
+    return started ?? pipeline.start({ trigger, commit, branch: this.uploads?.key ?? this.branch });
   }
 
   /** What an AWS SDK in another process needs to talk to this stack, as a caller of that name. */
@@ -160,8 +189,12 @@ interface Parts {
   readonly assembly: Assembly;
   readonly repository: string;
   readonly port: number;
+  readonly uploads: Uploads | undefined;
+  readonly startsPipeline: PushRule | undefined;
   environmentFor(caller: string): Readonly<Record<string, string>>;
 }
+
+type PushRule = (update: RefUpdate) => boolean | string;
 
 /** In the order of who needs whom; each part that holds something open leaves its closer behind. */
 async function bringUp(
@@ -186,6 +219,7 @@ async function bringUp(
     ...service,
     stateDir: join(state, 's3'),
     region: assembly.environment.region,
+    onEvent: (event) => onEvent(event),
     buckets: assembly.ofType('AWS::S3::Bucket').map(named),
     policies: assembly.ofType('AWS::S3::BucketPolicy').map(({ logicalId, properties }) => ({
       logicalId,
@@ -274,6 +308,7 @@ async function bringUp(
   const control = new ControlServer({
     file: controlFile,
     onPush: (updates) => answerPush(updates, { events, pipeline, startsPipeline }),
+    onUpload: (file) => answerUpload(file, uploads, events),
     environmentFor: (caller) => environmentFor(caller),
   });
   closers.push(() => control.close());
@@ -282,6 +317,10 @@ async function bringUp(
     artifacts: {
       put: (bucket, key, file) => s3.putFile(bucket, key, file),
       get: (bucket, key, toFile) => s3.getFile(bucket, key, toFile),
+    },
+    fetchObject: async (bucket, key, toFile): Promise<ObjectVersion> => {
+      const { version = 'null', etag } = await s3.getFile(bucket, key, toFile);
+      return { version, etag: etag.replaceAll('"', '') };
     },
     functions,
     projects: new Map(
@@ -306,7 +345,12 @@ async function bringUp(
   });
   closers.push(() => pipeline.stop());
   const rules = new EventRules(assembly);
-  const startsPipeline = pushTrigger(rules, assembly, pipelineArn);
+  const startsPipeline =
+    pushTrigger(rules, assembly, pipelineArn) ?? pathTrigger(pipeline, repository);
+  const uploads = pipeline.uploads && new Uploads(pipeline.uploads, s3, pipeline);
+  const onEvent = (event: BusEvent) => {
+    if (rules.targetsOf(event).includes(pipelineArn)) uploads?.onCreated(event);
+  };
 
   assertSignedOrigins(assembly);
   // Everything has been read by now that ever will be.
@@ -334,22 +378,65 @@ async function bringUp(
     [`https://${distribution.attributes.DomainName}`]: `http://127.0.0.1:${port}`,
   });
 
-  await ensureRepository(repository, pipeline.branch);
-  await installHook(repository, [process.execPath, HOOK, controlFile]);
+  if (!uploads) {
+    await ensureRepository(repository, pipeline.branch);
+    await installHook(repository, [process.execPath, HOOK, controlFile]);
+  }
   await control.listen();
 
-  return { events, functions, rules, pipeline, edge, assembly, repository, port, environmentFor };
+  return {
+    events,
+    functions,
+    rules,
+    pipeline,
+    edge,
+    assembly,
+    repository,
+    port,
+    uploads,
+    startsPipeline,
+    environmentFor,
+  };
+}
+
+/** Answers an upload with its progress, as a push is answered. */
+async function* answerUpload(
+  file: string,
+  uploads: Uploads | undefined,
+  events: PipelineEvents,
+): AsyncGenerator<string> {
+  if (!uploads) {
+    yield 'FAILED: nothing is uploaded for this source; push to its repository';
+    return;
+  }
+  const { version, execution } = await uploads.put(file);
+  if (!execution) {
+    yield `FAILED: no rule of the template starts the pipeline for this object; its version is ${version}`;
+    return;
+  }
+  for await (const event of events.follow(execution.id)) yield* linesFor(event);
+}
+
+/** Whether the files of a push start the pipeline; `undefined` where every push to the branch does. */
+function pathTrigger(pipeline: LocalPipeline, repository: string): PushRule | undefined {
+  const { trigger } = pipeline;
+  if (!trigger) return undefined;
+  return ({ old, new: fresh, ref }) => {
+    if (!ref.startsWith('refs/heads/')) return false;
+    const branch = ref.slice('refs/heads/'.length);
+    return startedBy(trigger, branch, () => changedFiles(repository, old, fresh));
+  };
 }
 
 /**
  * Whether a change of the repository starts the pipeline, by the template's rules; `undefined` for a connection,
- * which tells CodePipeline itself.
+ * which tells CodePipeline itself, and for what is no repository.
  */
 function pushTrigger(
   rules: EventRules,
   assembly: Assembly,
   pipelineArn: string,
-): ((update: RefUpdate) => boolean) | undefined {
+): PushRule | undefined {
   const [repository] = assembly.ofType('AWS::CodeCommit::Repository');
   if (!repository) return undefined;
   return ({ old, ref }) =>

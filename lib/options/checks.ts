@@ -1,10 +1,19 @@
 import * as v from 'valibot';
 
-/** A typo in an option's name would otherwise be ignored: tsx strips types without checking them. */
-export function options<const T extends v.ObjectEntries>(entries: T) {
+/**
+ * A typo in an option's name would otherwise be ignored: tsx strips types without checking them.
+ *
+ * @param elsewhere what to say of options that others have and this one cannot have.
+ */
+export function options<const T extends v.ObjectEntries>(
+  entries: T,
+  elsewhere: Readonly<Record<string, string>> = {},
+) {
   const names = Object.keys(entries).join(', ');
   return v.strictObject(entries, (issue) => {
-    if (issue.expected === 'never') return `use one of ${names}`;
+    if (issue.expected === 'never') {
+      return elsewhere[String(issue.path?.at(-1)?.key)] ?? `use one of ${names}`;
+    }
     return issue.expected === 'Object'
       ? `use an object with ${names}`
       : 'it has no default, give it a value';

@@ -71,6 +71,7 @@ export class Pipeline extends Construct {
       artifactBucket: artifacts,
       // A change of the stack is not a release: the next push is.
       restartExecutionOnUpdate: false,
+      ...(this.source.triggers && { triggers: this.source.triggers }),
       stages: [
         { stageName: 'Source', actions: [this.source.action] },
         { stageName: 'Build', actions: [build.action] },

@@ -1,11 +1,13 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { Repository } from 'aws-cdk-lib/aws-codecommit';
-import type {
-  ActionBindOptions,
-  ActionConfig,
-  Artifact,
-  IAction,
-  IStage,
+import {
+  type ActionBindOptions,
+  type ActionConfig,
+  type Artifact,
+  type IAction,
+  type IStage,
+  ProviderType,
+  type TriggerProps,
 } from 'aws-cdk-lib/aws-codepipeline';
 import {
   CodeCommitSourceAction,
@@ -15,7 +17,8 @@ import {
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { ResolvedConfig } from '../config.ts';
-import type { CodeCommitSource, ConnectionSource } from '../options/source.ts';
+import type { CodeCommitSource, ConnectionSource, PathFilter } from '../options/source.ts';
+import { s3Source } from './s3-source.ts';
 
 export interface SourceProps {
   readonly config: ResolvedConfig;
@@ -27,9 +30,13 @@ export interface Source {
   readonly action: IAction;
   /** The revision that an execution works on, as a pipeline variable. */
   readonly revision: string;
-  /** What a person pushes to, for the stack's outputs. */
-  readonly pushTo: string;
+  /** Which pushes start the pipeline, where an action alone cannot say it. */
+  readonly triggers?: TriggerProps[];
+  /** How a person publishes: an output of the stack. */
+  readonly output: { readonly name: string; readonly description: string; readonly value: string };
 }
+
+const pushTo = (value: string) => ({ name: 'PushTo', description: 'A push here publishes', value });
 
 export function createSource(scope: Construct, { config, output }: SourceProps): Source {
   switch (config.source.kind) {
@@ -37,6 +44,8 @@ export function createSource(scope: Construct, { config, output }: SourceProps):
       return codeCommit(scope, config.name, config.source, output);
     case 'connection':
       return connection(config.source, output);
+    case 's3':
+      return s3Source(scope, config.source, output);
   }
 }
 
@@ -60,14 +69,19 @@ function codeCommit(
     output,
     variablesNamespace: 'Source',
   });
-  return { action, revision: action.variables.commitId, pushTo: repository.repositoryCloneUrlHttp };
+  return {
+    action,
+    revision: action.variables.commitId,
+    output: pushTo(repository.repositoryCloneUrlHttp),
+  };
 }
 
 function connection(
-  { connectionArn, repository, branch }: Required<ConnectionSource>,
+  { connectionArn, repository, branch, paths }: Required<ConnectionSource>,
   output: Artifact,
 ): Source {
   const slash = repository.lastIndexOf('/');
+  const filtered = paths.include !== undefined || paths.exclude !== undefined;
   const action = new ConnectionAction({
     actionName: 'Source',
     connectionArn,
@@ -77,9 +91,35 @@ function connection(
     branch,
     output,
     variablesNamespace: 'Source',
+    // A trigger of the pipeline takes the place of the action's own change detection.
+    ...(filtered && { triggerOnPush: false }),
   });
-  return { action, revision: action.variables.commitId, pushTo: `${repository}, branch ${branch}` };
+  return {
+    action,
+    revision: action.variables.commitId,
+    ...(filtered && { triggers: [pathTrigger(action, branch, paths)] }),
+    output: pushTo(`${repository}, branch ${branch}`),
+  };
 }
+
+/** Branch and files have to match: CodePipeline user guide, "Add trigger with code push or pull request event types". */
+const pathTrigger = (
+  sourceAction: IAction,
+  branch: string,
+  { include, exclude }: PathFilter,
+): TriggerProps => ({
+  providerType: ProviderType.CODE_STAR_SOURCE_CONNECTION,
+  gitConfiguration: {
+    sourceAction,
+    pushFilter: [
+      {
+        branchesIncludes: [branch],
+        ...(include && { filePathsIncludes: [...include] }),
+        ...(exclude && { filePathsExcludes: [...exclude] }),
+      },
+    ],
+  },
+});
 
 /**
  * The service asks for both names of the permission, whatever the prefix of the ARN; CDK grants the

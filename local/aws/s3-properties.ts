@@ -1,6 +1,12 @@
 /** What the local S3 honours of an `AWS::S3::Bucket`. */
 export interface BucketSettings {
   readonly expirations: readonly Expiration[];
+  /** Overwriting an object keeps the one before it as a version. */
+  readonly versioned: boolean;
+  /** For how many days a version that is not the newest stays; `undefined` for ever. */
+  readonly noncurrentDays: number | undefined;
+  /** Every new object is told to EventBridge. */
+  readonly events: boolean;
 }
 
 export interface Expiration {
@@ -53,35 +59,64 @@ export function settingsOf(logicalId: string, properties: unknown): BucketSettin
     );
   });
 
+  const versioning = bucket.VersioningConfiguration?.Status;
   expect(
     'VersioningConfiguration.Status',
-    bucket.VersioningConfiguration?.Status,
-    [undefined, 'Suspended'],
-    'buckets that were never versioned',
+    versioning,
+    [undefined, 'Suspended', 'Enabled'],
+    '"Enabled", and "Suspended" for buckets that were never versioned',
+  );
+  const versioned = versioning === 'Enabled';
+
+  const events = bucket.NotificationConfiguration?.EventBridgeConfiguration?.EventBridgeEnabled;
+  expect(
+    'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled',
+    events,
+    [undefined, true, 'true', false, 'false'],
+    'true and false',
   );
 
+  let noncurrentDays: number | undefined;
   const expirations: Expiration[] = [];
   each(bucket.LifecycleConfiguration?.Rules, (rule, index) => {
     const path = `LifecycleConfiguration.Rules[${index}]`;
     const { Status, Prefix, ExpirationInDays, AbortIncompleteMultipartUpload } = rule;
+    const NoncurrentDays = rule.NoncurrentVersionExpiration?.NoncurrentDays;
     expect(`${path}.Status`, Status, ['Enabled', 'Disabled'], '"Enabled" and "Disabled"');
     // Nothing to do: the local S3 has no multipart uploads. Read, because that is honouring it.
     void AbortIncompleteMultipartUpload?.DaysAfterInitiation;
-    if (ExpirationInDays === undefined) {
-      if (AbortIncompleteMultipartUpload === undefined) {
-        problems.push(
-          `${path}: has no ExpirationInDays; the local S3 knows ExpirationInDays and AbortIncompleteMultipartUpload`,
-        );
-      }
-      return;
-    }
-    const days = Number(ExpirationInDays);
-    if (!Number.isInteger(days) || days < 1) {
+    if (
+      ExpirationInDays === undefined &&
+      NoncurrentDays === undefined &&
+      AbortIncompleteMultipartUpload === undefined
+    ) {
       problems.push(
-        `${path}.ExpirationInDays: got ${JSON.stringify(ExpirationInDays)}; use a whole number of at least 1`,
+        `${path}: has no ExpirationInDays; the local S3 knows ExpirationInDays, NoncurrentVersionExpiration and AbortIncompleteMultipartUpload`,
       );
     }
-    if (Status === 'Enabled') expirations.push({ prefix: Prefix ?? '', days });
+    const daysOf = (name: string, value: unknown): number => {
+      const days = Number(value);
+      if (!Number.isInteger(days) || days < 1) {
+        problems.push(
+          `${path}.${name}: got ${JSON.stringify(value)}; use a whole number of at least 1`,
+        );
+      }
+      return days;
+    };
+    if (ExpirationInDays !== undefined) {
+      const days = daysOf('ExpirationInDays', ExpirationInDays);
+      if (versioned) {
+        problems.push(
+          `${path}.ExpirationInDays: got ${JSON.stringify(ExpirationInDays)}; the local S3 knows no delete markers, which this makes in a versioned bucket`,
+        );
+      }
+      if (Status === 'Enabled') expirations.push({ prefix: Prefix ?? '', days });
+    }
+    if (NoncurrentDays !== undefined) {
+      const days = daysOf('NoncurrentVersionExpiration.NoncurrentDays', NoncurrentDays);
+      expect(`${path}.Prefix`, Prefix, [undefined, ''], 'rules for old versions of all objects');
+      if (Status === 'Enabled') noncurrentDays = Math.min(noncurrentDays ?? days, days);
+    }
   });
 
   if (problems.length > 0) {
@@ -89,7 +124,12 @@ export function settingsOf(logicalId: string, properties: unknown): BucketSettin
       problems.map((problem) => `${logicalId} (AWS::S3::Bucket): ${problem}`).join('\n'),
     );
   }
-  return { expirations };
+  return {
+    expirations,
+    versioned,
+    noncurrentDays,
+    events: events === true || events === 'true',
+  };
 }
 
 const PUBLIC_ACCESS = [
@@ -114,11 +154,13 @@ interface Properties {
   PublicAccessBlockConfiguration?: Partial<Record<(typeof PUBLIC_ACCESS)[number], unknown>>;
   OwnershipControls?: { Rules?: { ObjectOwnership?: unknown }[] };
   VersioningConfiguration?: { Status?: unknown };
+  NotificationConfiguration?: { EventBridgeConfiguration?: { EventBridgeEnabled?: unknown } };
   LifecycleConfiguration?: {
     Rules?: {
       Status?: unknown;
       Prefix?: string;
       ExpirationInDays?: unknown;
+      NoncurrentVersionExpiration?: { NoncurrentDays?: unknown };
       AbortIncompleteMultipartUpload?: { DaysAfterInitiation?: unknown };
     }[];
   };

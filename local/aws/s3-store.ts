@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
@@ -33,6 +33,8 @@ export interface StoredObject {
   readonly checksum: Checksum;
   /** Content-Type and its like, and `x-amz-meta-*`, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
+  /** In a versioned bucket. */
+  readonly version?: string;
 }
 
 /** A blob that no key names yet: `commit` or `discard` it. */
@@ -40,7 +42,11 @@ export interface Upload extends Verified {
   readonly blob: string;
 }
 
-type Line = { readonly put: StoredObject } | { readonly delete: string };
+/** `forget` is the version that is no longer kept. */
+type Line =
+  | { readonly put: StoredObject }
+  | { readonly delete: string }
+  | { readonly forget: string };
 
 /**
  * A bucket on disk. Bodies are files of their own with made-up names, so that any key works on any
@@ -55,9 +61,14 @@ export class BucketStore {
   /** Bytes of the journal that are whole lines. */
   #length: number;
   readonly #objects = new Map<string, StoredObject>();
+  /** By version, in the order in which they were overwritten. */
+  readonly #noncurrent = new Map<string, { object: StoredObject; since: number }>();
   readonly #keys: string[];
 
-  constructor(directory: string) {
+  constructor(
+    directory: string,
+    private readonly versioned = false,
+  ) {
     this.#directory = directory;
     mkdirSync(join(directory, 'blobs'), { recursive: true });
     rmSync(join(directory, 'uploads'), { recursive: true, force: true });
@@ -67,10 +78,12 @@ export class BucketStore {
     this.#keys = [...this.#objects.keys()].sort(byUtf8);
     this.#sweep();
     // Most lines of an old journal speak of objects that are gone.
-    if (lines > 1000 + 2 * this.#objects.size) {
+    if (lines > 1000 + 2 * (this.#objects.size + this.#noncurrent.size)) {
       writeFileSync(
         `${file}.new`,
-        [...this.#objects.values()].map((put) => line({ put })).join(''),
+        this.#kept()
+          .map((put) => line({ put }))
+          .join(''),
       );
       renameSync(`${file}.new`, file);
     }
@@ -83,8 +96,26 @@ export class BucketStore {
     return this.#keys;
   }
 
-  get(key: string): StoredObject | undefined {
-    return this.#objects.get(key);
+  /** The newest object of that key, or the version that is asked for. */
+  get(key: string, version?: string): StoredObject | undefined {
+    return version === undefined
+      ? this.#objects.get(key)
+      : this.versions(key).find((object) => object.version === version);
+  }
+
+  /** What is kept of that key, oldest first. */
+  versions(key: string): StoredObject[] {
+    return this.#kept().filter((object) => object.key === key);
+  }
+
+  /** Removes the versions that were overwritten by that moment. */
+  forgetUntil(moment: number): void {
+    for (const [version, { object, since }] of [...this.#noncurrent]) {
+      if (since > moment) continue;
+      this.#append({ forget: version });
+      this.#noncurrent.delete(version);
+      rmSync(this.#file(object.blob), { force: true });
+    }
   }
 
   /** A descriptor of the object's bytes, which stay readable through it after a delete. */
@@ -163,6 +194,7 @@ export class BucketStore {
       lastModified: Math.floor(now / 1000) * 1000,
       checksum,
       headers,
+      ...(this.versioned && { version: newVersion() }),
     };
     mkdirSync(join(this.#directory, 'blobs', blob.slice(0, 2)), { recursive: true });
     renameSync(this.#part(blob), this.#file(blob));
@@ -170,7 +202,7 @@ export class BucketStore {
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
     if (old === undefined) this.#keys.splice(lowerBound(this.#keys, key), 0, key);
-    else rmSync(this.#file(old.blob), { force: true });
+    else if (!this.#keep(old, object)) rmSync(this.#file(old.blob), { force: true });
     return object;
   }
 
@@ -188,6 +220,21 @@ export class BucketStore {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.#journal);
+  }
+
+  /** Every object whose body is kept; of one key, oldest first. */
+  #kept(): StoredObject[] {
+    return [
+      ...[...this.#noncurrent.values()].map(({ object }) => object),
+      ...this.#objects.values(),
+    ];
+  }
+
+  /** Keeps what was overwritten, if it has a version. */
+  #keep(old: StoredObject, by: StoredObject): boolean {
+    if (old.version === undefined) return false;
+    this.#noncurrent.set(old.version, { object: old, since: by.lastModified });
+    return true;
   }
 
   #part(blob: string): string {
@@ -230,8 +277,12 @@ export class BucketStore {
       } catch (cause) {
         throw this.#damaged(cause);
       }
-      if ('put' in entry) this.#objects.set(entry.put.key, entry.put);
-      else this.#objects.delete(entry.delete);
+      if ('put' in entry) {
+        const old = this.#objects.get(entry.put.key);
+        if (old) this.#keep(old, entry.put);
+        this.#objects.set(entry.put.key, entry.put);
+      } else if ('delete' in entry) this.#objects.delete(entry.delete);
+      else this.#noncurrent.delete(entry.forget);
     }
     if (end < bytes.length) {
       const descriptor = openSync(file, 'r+');
@@ -243,7 +294,7 @@ export class BucketStore {
 
   /** Removes the bodies that nothing names; one that is named but missing is damage. */
   #sweep(): void {
-    const named = new Set([...this.#objects.values()].map(({ blob }) => blob));
+    const named = new Set(this.#kept().map(({ blob }) => blob));
     for (const folder of readdirSync(join(this.#directory, 'blobs'))) {
       for (const blob of readdirSync(join(this.#directory, 'blobs', folder))) {
         if (!named.delete(blob)) rmSync(join(this.#directory, 'blobs', folder, blob));
@@ -261,6 +312,10 @@ export class BucketStore {
     );
   }
 }
+
+/** As S3's: 32 characters that mean nothing. */
+const newVersion = (): string =>
+  randomBytes(24).toString('base64').replaceAll('+', '.').replaceAll('/', '_');
 
 const newBlob = (): string => randomUUID().replaceAll('-', '');
 

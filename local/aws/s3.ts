@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
 import type { OriginReader, OriginResponse } from '../edge/types.ts';
+import type { BusEvent } from '../event-rules.ts';
 import { bodyOf } from './s3-body.ts';
 import { type Listing, list } from './s3-listing.ts';
 import { BucketPolicy, type Caller } from './s3-policy.ts';
@@ -39,6 +40,8 @@ export interface LocalS3Options extends ServiceOptions {
     readonly logicalId?: string;
     readonly policyDocument: unknown;
   }[];
+  /** Told of every new object in a bucket that sends its events to EventBridge. */
+  readonly onEvent?: (event: BusEvent) => void;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
 }
@@ -98,7 +101,7 @@ const BODY_HEADERS =
 
 /**
  * S3 on this machine, as far as the stack uses it: put, get, head, copy, list and delete objects by
- * path-style address. What would change a request's meaning and is not known here is answered with
+ * path-style address, and read a version of one. What would change a request's meaning and is not known here is answered with
  * NotImplemented and told to `onUnknown`.
  *
  * A call is decided as within one account: the bucket policy's deny wins, its allow suffices, and
@@ -108,12 +111,14 @@ export class LocalS3 extends LocalService {
   readonly #buckets: ReadonlyMap<string, Bucket>;
   readonly #region: string;
   readonly #now: () => number;
+  readonly #onEvent: (event: BusEvent) => void;
 
   /** Throws an error that names every bucket property and policy statement it cannot honour. */
   constructor(options: LocalS3Options) {
     super(options);
     this.#region = options.region;
     this.#now = options.now ?? Date.now;
+    this.#onEvent = options.onEvent ?? (() => {});
     const policies = new Map<string, BucketPolicy>();
     for (const { bucket, logicalId = bucket, policyDocument } of options.policies) {
       const place = `${logicalId} (AWS::S3::BucketPolicy): PolicyDocument`;
@@ -136,7 +141,7 @@ export class LocalS3 extends LocalService {
           arn: `arn:aws:s3:::${name}`,
           settings,
           policy: policies.get(name),
-          store: new BucketStore(join(options.stateDir, name)),
+          store: new BucketStore(join(options.stateDir, name), settings.versioned),
         },
       ]),
     );
@@ -156,6 +161,9 @@ export class LocalS3 extends LocalService {
   /** Removes the objects that a lifecycle rule lets expire by `now`, in milliseconds since 1970. */
   expire(now: number): void {
     for (const { settings, store } of this.#buckets.values()) {
+      if (settings.noncurrentDays !== undefined) {
+        store.forgetUntil(Math.floor(now / DAY) * DAY - settings.noncurrentDays * DAY);
+      }
       for (const { prefix, days } of settings.expirations) {
         for (const key of [...store.keys]) {
           const { lastModified } = store.get(key) as StoredObject;
@@ -168,8 +176,9 @@ export class LocalS3 extends LocalService {
   }
 
   /** Stores a file as the services do that need no credentials here, such as the pipeline itself. */
-  async putFile(bucketName: string, key: string, file: string): Promise<void> {
-    const { store } = this.#bucket(bucketName);
+  async putFile(bucketName: string, key: string, file: string): Promise<StoredObject> {
+    const bucket = this.#bucket(bucketName);
+    const { store } = bucket;
     const { size } = await stat(file);
     const headers = {
       'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
@@ -177,11 +186,21 @@ export class LocalS3 extends LocalService {
     };
     const body = bodyOf(createReadStream(file), headers, (what) => this.#notImplemented(what));
     const upload = await store.receive(body);
-    store.commit(checkedKey(key), upload, { 'content-type': DEFAULT_TYPE }, this.#now());
+    const stored = { 'content-type': DEFAULT_TYPE };
+    return this.#created(
+      bucket,
+      store.commit(checkedKey(key), upload, stored, this.#now()),
+      'PutObject',
+    );
+  }
+
+  /** What is kept of an object, oldest first, the newest last. */
+  versions(bucketName: string, key: string): readonly StoredObject[] {
+    return this.#bucket(bucketName).store.versions(key);
   }
 
   /** Writes an object to a file, which appears only when it is complete. */
-  async getFile(bucketName: string, key: string, toFile: string): Promise<void> {
+  async getFile(bucketName: string, key: string, toFile: string): Promise<StoredObject> {
     const { store } = this.#bucket(bucketName);
     const object = store.get(key);
     if (object === undefined) {
@@ -192,6 +211,7 @@ export class LocalS3 extends LocalService {
       const source = createReadStream('', { fd: store.open(object) });
       await pipeline(source, createWriteStream(part));
       await rename(part, toFile);
+      return object;
     } catch (error) {
       await rm(part, { force: true });
       throw error;
@@ -258,7 +278,7 @@ export class LocalS3 extends LocalService {
       case 'PutObject':
         return this.#putObject(request, body, response);
       case 'CopyObject':
-        return this.#sendXml(response, this.#copyObject(request));
+        return this.#copyObject(request, response);
       case 'GetObject':
       case 'HeadObject':
         return this.#getObject(request, operation, response);
@@ -325,9 +345,10 @@ export class LocalS3 extends LocalService {
     const body = bodyOf(source, headers, (what) => this.#notImplemented(`S3 PutObject: ${what}`));
     this.#checkPreconditions(request);
     const upload = await bucket.store.receive(body);
-    const object = this.#commit(request, upload, stored);
+    const object = this.#commit(request, upload, stored, 'PutObject');
     response.writeHead(200, {
       etag: object.etag,
+      ...versionHeader(object),
       ...ENCRYPTED,
       ...checksumHeaders(object),
       'content-length': 0,
@@ -335,7 +356,7 @@ export class LocalS3 extends LocalService {
     response.end();
   }
 
-  #copyObject(request: Request): string {
+  #copyObject(request: Request, response: ServerResponse): void {
     const { bucket, key, headers } = request;
     this.#only(
       'CopyObject',
@@ -378,8 +399,8 @@ export class LocalS3 extends LocalService {
     const stored =
       directive === 'COPY' ? original.headers : this.#storedHeaders('CopyObject', headers);
     const upload = bucket.store.duplicate(source.bucket.store, original);
-    const copy = this.#commit(request, upload, stored);
-    return toXml({
+    const copy = this.#commit(request, upload, stored, 'CopyObject');
+    const body = toXml({
       CopyObjectResult: {
         '@xmlns': NAMESPACE,
         LastModified: isoTime(copy.lastModified),
@@ -388,6 +409,7 @@ export class LocalS3 extends LocalService {
         ChecksumType: 'FULL_OBJECT',
       },
     });
+    this.#sendXml(response, body, versionHeader(copy));
   }
 
   async #getObject(
@@ -395,18 +417,19 @@ export class LocalS3 extends LocalService {
     operation: 'GetObject' | 'HeadObject',
     response: ServerResponse,
   ): Promise<void> {
+    const { settings, store } = request.bucket;
     this.#only(
       operation,
       request,
-      [],
+      settings.versioned ? ['versionId'] : [],
       (name) =>
         ['range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'].includes(
           name,
         ) || name === 'x-amz-checksum-mode',
     );
-    this.#may(request, 's3:GetObject', request.key);
-    const { store } = request.bucket;
-    const object = store.get(request.key) ?? this.#missing(request);
+    const version = request.query.get('versionId') ?? undefined;
+    this.#may(request, version ? 's3:GetObjectVersion' : 's3:GetObject', request.key);
+    const object = store.get(request.key, version) ?? this.#missing(request, version);
     const { status, headers, range } = this.#found(object, request.headers);
     if (range === undefined || operation === 'HeadObject') {
       response.writeHead(status, headers).end();
@@ -437,6 +460,7 @@ export class LocalS3 extends LocalService {
 
   #deleteObject(request: Request, response: ServerResponse): void {
     this.#only('DeleteObject', request, [], () => false);
+    this.#notVersioned('DeleteObject', request);
     this.#may(request, 's3:DeleteObject', request.key);
     request.bucket.store.delete(request.key);
     response.writeHead(204).end();
@@ -445,6 +469,7 @@ export class LocalS3 extends LocalService {
   async #deleteObjects(request: Request, source: AsyncIterable<Buffer>): Promise<string> {
     const { bucket, headers } = request;
     this.#only('DeleteObjects', request, ['delete'], (name) => BODY_HEADERS.test(name));
+    this.#notVersioned('DeleteObjects', request);
     if (
       headers['content-md5'] === undefined &&
       !Object.keys(headers).some((name) => /^x-amz-(checksum-|trailer$)/.test(name))
@@ -588,12 +613,12 @@ export class LocalS3 extends LocalService {
   }
 
   /** Who may list the bucket is told that an object is missing; others are told nothing: 403. */
-  #missing({ bucket, caller }: Request): never {
+  #missing({ bucket, caller }: Request, version?: string): never {
     const call = callOf(bucket, caller, 's3:ListBucket');
     const verdict = bucket.policy?.verdict(caller, call);
     const mayList =
       verdict === 'allow' || (verdict === undefined && 'aws' in caller && this.mayCall(call));
-    throw mayList ? noSuchKey() : this.denied(call);
+    throw mayList ? missing(version) : this.denied(call);
   }
 
   /** Throws for a query parameter or header that would mean something and is not in the lists. */
@@ -613,6 +638,12 @@ export class LocalS3 extends LocalService {
         throw this.#notImplemented(`S3 ${operation}: header ${name}`);
       }
     }
+  }
+
+  /** Deleting makes a marker there, of which nothing is known here. */
+  #notVersioned(operation: string, { bucket }: Request): void {
+    if (!bucket.settings.versioned) return;
+    throw this.#notImplemented(`S3 ${operation}: in the versioned bucket ${bucket.name}`);
   }
 
   #notImplemented(what: string): ServiceError {
@@ -671,15 +702,46 @@ export class LocalS3 extends LocalService {
   }
 
   /** The precondition once more and the write, with nothing in between: of two writers one wins. */
-  #commit(request: Request, upload: Upload, headers: StoredObject['headers']) {
+  #commit(
+    request: Request,
+    upload: Upload,
+    headers: StoredObject['headers'],
+    reason: 'PutObject' | 'CopyObject',
+  ) {
     const { bucket, key } = request;
+    let object: StoredObject;
     try {
       this.#checkPreconditions(request);
-      return bucket.store.commit(key, upload, headers, this.#now());
+      object = bucket.store.commit(key, upload, headers, this.#now());
     } catch (error) {
       bucket.store.discard(upload);
       throw error;
     }
+    return this.#created(bucket, object, reason);
+  }
+
+  /** Tells EventBridge, in the words of the S3 user guide, "EventBridge event message structure". */
+  #created(bucket: Bucket, object: StoredObject, reason: string): StoredObject {
+    const { key, size, etag, version } = object;
+    if (bucket.settings.events) {
+      this.#onEvent({
+        source: 'aws.s3',
+        'detail-type': 'Object Created',
+        resources: [bucket.arn],
+        detail: {
+          version: '0',
+          bucket: { name: bucket.name },
+          object: {
+            key,
+            size,
+            etag: etag.replaceAll('"', ''),
+            ...(version !== undefined && { 'version-id': version }),
+          },
+          reason,
+        },
+      });
+    }
+    return object;
   }
 
   #found(object: StoredObject, conditions: IncomingHttpHeaders): Found {
@@ -688,6 +750,7 @@ export class LocalS3 extends LocalService {
       'last-modified': new Date(object.lastModified).toUTCString(),
       'accept-ranges': 'bytes',
       ...ENCRYPTED,
+      ...versionHeader(object),
       ...object.headers,
     };
     const match = conditions['if-match'];
@@ -744,8 +807,13 @@ export class LocalS3 extends LocalService {
     return ranges[0];
   }
 
-  #sendXml(response: ServerResponse, body: string): void {
+  #sendXml(
+    response: ServerResponse,
+    body: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
     response.writeHead(200, {
+      ...headers,
       'content-type': 'application/xml',
       'content-length': Buffer.byteLength(body),
     });
@@ -811,6 +879,9 @@ const checksumHeaders = ({ checksum }: StoredObject): Record<string, string> => 
   [`x-amz-checksum-${checksum.algorithm}`]: checksum.value,
   'x-amz-checksum-type': 'FULL_OBJECT',
 });
+
+const versionHeader = ({ version }: StoredObject): Record<string, string> =>
+  version === undefined ? {} : { 'x-amz-version-id': version };
 
 const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
@@ -879,6 +950,10 @@ function xmlAnswer(
 }
 
 const noSuchKey = () => new ServiceError(404, 'NoSuchKey', 'The specified key does not exist.');
+const missing = (version: string | undefined) =>
+  version === undefined
+    ? noSuchKey()
+    : new ServiceError(404, 'NoSuchVersion', 'The specified version does not exist.');
 const preconditionFailed = () =>
   new ServiceError(
     412,

@@ -1,8 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
 
 /** One ref that a push changed; 40 zeros stand for "did not exist" and "was deleted". */
@@ -24,6 +27,8 @@ export interface ControlInput {
   readonly file: string;
   /** Answers a push with the lines that the pusher is to read, as they come. */
   onPush(updates: readonly RefUpdate[]): AsyncIterable<string>;
+  /** The same for a zip; it is gone when the last line has been given. */
+  onUpload(file: string): AsyncIterable<string>;
   /** What a program of this user needs to talk to the stack, as a caller of that name. */
   environmentFor(caller: string): Readonly<Record<string, string>>;
 }
@@ -40,8 +45,8 @@ const UPDATES = v.object({
 const USER_NAME = /^[\w+=,.@-]{1,64}$/;
 
 /**
- * Where the repository's post-receive hook tells the running stack about a push, and where a program asks
- * how to reach the stack's services. Only for processes of the same user: they can read the token. A web page cannot, and is turned away by
+ * Where the repository's post-receive hook tells the running stack about a push, where `npm run upload` brings a zip,
+ * and where a program asks how to reach the stack's services. Only for processes of the same user: they can read the token. A web page cannot, and is turned away by
  * its Origin and by the Host it thinks it talks to before the token is looked at.
  */
 export class ControlServer {
@@ -107,23 +112,41 @@ export class ControlServer {
       response.end(JSON.stringify(this.#input.environmentFor(caller)));
       return;
     }
-    if (pathname !== '/push') return refuse(404, 'the addresses are /push and /environment');
+    if (pathname !== '/push' && pathname !== '/upload') {
+      return refuse(404, 'the addresses are /push, /upload and /environment');
+    }
     if (request.method !== 'POST') return refuse(405, 'use POST');
+    if (pathname === '/upload') return this.#upload(request, response);
     const body = await readBody(request);
     if (body === undefined) return refuse(413, `at most ${MAX_BODY_BYTES} bytes`);
     const parsed = v.safeParse(UPDATES, parseJson(body));
     if (!parsed.success) {
       return refuse(400, 'use {"updates": [{"old": "…", "new": "…", "ref": "refs/…"}]}');
     }
-    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-    response.flushHeaders();
-    // A pusher who leaves (Ctrl-C) ends the telling, not the publishing.
-    for await (const line of this.#input.onPush(parsed.output.updates)) {
-      if (response.destroyed) break;
-      response.write(`${line}\n`);
-    }
-    response.end();
+    await tell(response, this.#input.onPush(parsed.output.updates));
   }
+
+  async #upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'atomic-site-upload-'));
+    try {
+      const file = join(folder, 'upload.zip');
+      await pipeline(request, createWriteStream(file));
+      await tell(response, this.#input.onUpload(file));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+async function tell(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
+  response.flushHeaders();
+  // A pusher who leaves (Ctrl-C) ends the telling, not the publishing.
+  for await (const line of lines) {
+    if (response.destroyed) break;
+    response.write(`${line}\n`);
+  }
+  response.end();
 }
 
 function sameText(a: string, b: string): boolean {

@@ -1,4 +1,5 @@
 import { type BuildProject, type ProjectProperties, readProject } from './codebuild.ts';
+import { type PushTrigger, readTriggers, type TriggerProperties } from './triggers.ts';
 import { variableReferences } from './variables.ts';
 
 /** An `AWS::CodePipeline::Pipeline`, as far as the local run honours it. */
@@ -7,6 +8,7 @@ export interface PipelineDefinition {
   readonly artifactBucket: string;
   /** Pipeline variables and their defaults; `undefined` must be given at the start. */
   readonly variables: ReadonlyMap<string, string | undefined>;
+  readonly triggers: readonly PushTrigger[];
   readonly stages: readonly StageDefinition[];
 }
 
@@ -37,7 +39,7 @@ export interface PipelineProperties {
   readonly PipelineType?: unknown;
   readonly ExecutionMode?: unknown;
   readonly ArtifactStore?: { readonly Type?: unknown; readonly Location?: unknown };
-  readonly Triggers?: unknown;
+  readonly Triggers?: readonly TriggerProperties[];
   readonly Variables?: readonly { readonly Name: string; readonly DefaultValue?: unknown }[];
   readonly Stages?: readonly {
     readonly Name: string;
@@ -122,7 +124,19 @@ const KINDS: Readonly<Record<string, ActionKind>> = {
       FullRepositoryId: 'required',
       BranchName: 'required',
       OutputArtifactFormat: /^CODE_ZIP$/,
-      DetectChanges: /^true$/i,
+      // `false` where a trigger does it.
+      DetectChanges: /^(true|false)$/i,
+    },
+  },
+  'Source/AWS/S3/1': {
+    kind: 'source',
+    inputs: [0, 0],
+    outputs: [1, 1],
+    keys: {
+      S3Bucket: 'required',
+      S3ObjectKey: 'required',
+      // Nobody polls here: an event rule notices the upload.
+      PollForSourceChanges: /^false$/i,
     },
   },
   'Build/AWS/CodeBuild/1': {
@@ -164,13 +178,9 @@ export function readDefinition(input: DefinitionInput): PipelineDefinition {
   if (Type !== 'S3') problems.wrong('ArtifactStore.Type', Type, 'S3');
   if (typeof Location !== 'string')
     problems.wrong('ArtifactStore.Location', Location, 'a bucket name');
-  if (Array.isArray(Triggers) ? Triggers.length > 0 : Triggers !== undefined) {
-    problems.wrong(
-      'Triggers',
-      Triggers,
-      "none: a push to the source action's branch starts the pipeline",
-    );
-  }
+  const triggers = readTriggers(Triggers ?? [], (path, value, known) =>
+    problems.wrong(path, value, known),
+  );
   const variables = new Map<string, string | undefined>();
   for (const { Name, DefaultValue } of Variables ?? []) {
     variables.set(Name, DefaultValue === undefined ? undefined : String(DefaultValue));
@@ -197,14 +207,44 @@ export function readDefinition(input: DefinitionInput): PipelineDefinition {
       groups: ordered.map((group) => group.flatMap(({ definition }) => definition ?? [])),
     };
   });
+  checkTriggers(stages, triggers, problems);
   if (stages.length < 2) problems.wrong('Stages', stages.length, 'pipelines of at least 2 stages');
   if (problems.lines.length > 0) throw new Error(problems.lines.join('\n'));
   return {
     mode: mode as PipelineDefinition['mode'],
     artifactBucket: Location as string,
     variables,
+    triggers,
     stages,
   };
+}
+
+/** A trigger belongs to an action, and an action that detects no changes needs one. */
+function checkTriggers(
+  stages: readonly StageDefinition[],
+  triggers: readonly PushTrigger[],
+  problems: Problems,
+): void {
+  const connections = stages
+    .flatMap(({ groups }) => groups.flat())
+    .filter(({ provider }) => provider === 'CodeStarSourceConnection');
+  const names = connections.map(({ name }) => name);
+  for (const [index, { sourceAction }] of triggers.entries()) {
+    if (names.includes(sourceAction)) continue;
+    problems.wrong(
+      `Triggers[${index}].GitConfiguration.SourceActionName`,
+      sourceAction,
+      `the connections of the pipeline: ${names.join(', ') || 'none'}`,
+    );
+  }
+  for (const { name, configuration } of connections) {
+    if (!/^false$/i.test(configuration.DetectChanges ?? 'true')) continue;
+    if (triggers.some(({ sourceAction }) => sourceAction === name)) continue;
+    problems.say(
+      'Triggers',
+      `got none for ${name}, which has DetectChanges false: nothing starts the pipeline`,
+    );
+  }
 }
 
 function readAction(

@@ -24,6 +24,7 @@ import {
 } from './records.ts';
 import { archiveCommit, commitDetails } from './source.ts';
 import { StageLock } from './stage-lock.ts';
+import type { PushTrigger } from './triggers.ts';
 import {
   MAX_OUTPUT_VARIABLES_BYTES,
   MAX_RESOLVED_CONFIGURATION_BYTES,
@@ -41,9 +42,11 @@ export interface PipelineInput {
   };
   /** The artifact store. */
   readonly artifacts: {
-    put(bucket: string, key: string, file: string): Promise<void>;
-    get(bucket: string, key: string, toFile: string): Promise<void>;
+    put(bucket: string, key: string, file: string): Promise<unknown>;
+    get(bucket: string, key: string, toFile: string): Promise<unknown>;
   };
+  /** Writes the newest version of an object to a file. @throws Error where there is none */
+  fetchObject(bucket: string, key: string, toFile: string): Promise<ObjectVersion>;
   readonly functions: {
     /**
      * Invokes a function asynchronously. Resolves when its process ended, rejects with the reason
@@ -92,10 +95,18 @@ export interface PipelineInput {
   readonly onUnknownOperation?: (operation: string) => void;
 }
 
+export interface ObjectVersion {
+  readonly version: string;
+  /** Without quotation marks. */
+  readonly etag: string;
+}
+
 export interface StartRequest {
-  /** What a person reads as the reason: `push`, `npm start`. */
+  /** What a person reads as the reason: `push`, `upload`, `npm start`. */
   readonly trigger: string;
+  /** The commit; for a source in S3 the version. */
   readonly commit: string;
+  /** The branch; for a source in S3 the key. */
   readonly branch: string;
   /** Values for the pipeline's own variables. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -120,7 +131,7 @@ const STOPPED = new Error('the local pipeline was stopped');
 
 /**
  * Runs a pipeline of the synthesised template on this machine: CodePipeline's stages, locks,
- * variables and job protocol, with CodeBuild and the git source behind its actions.
+ * variables and job protocol, with CodeBuild and the sources behind its actions.
  */
 export class LocalPipeline {
   readonly #input: PipelineInput;
@@ -150,9 +161,25 @@ export class LocalPipeline {
 
   /** The branch that the source action follows: a push to it starts the pipeline. */
   get branch(): string {
+    return this.#source?.configuration.BranchName ?? 'main';
+  }
+
+  /** The object whose upload starts the pipeline; `undefined` for a source in git. */
+  get uploads(): { readonly bucket: string; readonly key: string } | undefined {
+    const { S3Bucket: bucket, S3ObjectKey: key } = this.#source?.configuration ?? {};
+    return bucket === undefined || key === undefined ? undefined : { bucket, key };
+  }
+
+  /** The trigger that takes the place of the source's own change detection. */
+  get trigger(): PushTrigger | undefined {
+    return this.#definition.triggers.find(
+      ({ sourceAction }) => sourceAction === this.#source?.name,
+    );
+  }
+
+  get #source(): ActionDefinition | undefined {
     const actions = this.#definition.stages.flatMap(({ groups }) => groups.flat());
-    const source = actions.find(({ kind }) => kind === 'source');
-    return source?.configuration.BranchName ?? 'main';
+    return actions.find(({ kind }) => kind === 'source');
   }
 
   /** Starts the job API and returns the endpoint that functions have to be given for CodePipeline. */
@@ -454,7 +481,9 @@ export class LocalPipeline {
   ): Promise<ActionOutcome> {
     switch (action.kind) {
       case 'source':
-        return this.#fetchSource(record, action, configuration);
+        return action.provider === 'S3'
+          ? this.#fetchUpload(record, action, configuration)
+          : this.#fetchSource(record, action, configuration);
       case 'build':
         return this.#build(record, place, action, configuration);
       case 'invoke':
@@ -501,6 +530,28 @@ export class LocalPipeline {
               FullRepositoryName: configuration.FullRepositoryId ?? '',
             },
     };
+  }
+
+  async #fetchUpload(
+    record: ExecutionRecord,
+    action: ActionDefinition,
+    { S3Bucket = '', S3ObjectKey = '' }: Configuration,
+  ): Promise<ActionOutcome> {
+    return withTemporaryFolder(async (folder) => {
+      const file = join(folder, 'source.zip');
+      const { version, etag } = await this.#input.fetchObject(S3Bucket, S3ObjectKey, file);
+      record.commit = version;
+      await this.#putArtifact(record, action, file, version);
+      return {
+        summary: `Amazon S3 version id: ${version}`,
+        variables: {
+          BucketName: S3Bucket,
+          ETag: etag,
+          ObjectKey: S3ObjectKey,
+          VersionId: version,
+        },
+      };
+    });
   }
 
   async #build(

@@ -7,11 +7,11 @@ export interface PushContext {
   readonly events: PipelineEvents;
   readonly pipeline: Pick<LocalPipeline, 'branch' | 'start'>;
   /**
-   * Whether this change starts the pipeline.
+   * Whether this change starts the pipeline; a text says why it does not.
    *
    * @default - a push to the branch that the pipeline's source action follows
    */
-  startsPipeline?(update: RefUpdate): boolean;
+  startsPipeline?(update: RefUpdate): boolean | string;
 }
 
 /**
@@ -25,8 +25,9 @@ export async function* answerPush(
   const executions = [];
   for (const update of updates) {
     // A deletion has no commit that could be published, whatever a rule in the template says.
-    if (isDeletion(update) || !startsPipeline(update)) {
-      yield nothingPublished(update, pipeline.branch);
+    const starts = !isDeletion(update) && startsPipeline(update);
+    if (starts !== true) {
+      yield nothingPublished(update, pipeline.branch, starts || undefined);
       continue;
     }
     const { id } = pipeline.start({
@@ -41,11 +42,12 @@ export async function* answerPush(
   }
 }
 
-function nothingPublished(update: RefUpdate, branch: string): string {
+function nothingPublished(update: RefUpdate, branch: string, reason?: string): string {
   const name = nameOf(update);
   if (isDeletion(update)) {
     return `${name} was deleted: nothing is published, the live site stays as it is`;
   }
+  if (reason !== undefined) return `${name}: ${reason}, the live site stays as it is`;
   return `${name}: only pushes to ${branch} publish, the live site stays as it is`;
 }
 

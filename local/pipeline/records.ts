@@ -30,7 +30,7 @@ export interface StageRecord {
 export interface ArtifactRecord {
   readonly bucket: string;
   readonly key: string;
-  /** The commit, for what a source action brought; absent for what was made from it. */
+  /** The commit or version, for what a source action brought; absent for what was made from it. */
   readonly revision?: string;
 }
 
@@ -40,7 +40,9 @@ export interface ExecutionRecord {
   readonly pipeline: string;
   status: Status;
   readonly trigger: string;
-  readonly commit: string;
+  /** For a source in S3 the version of the object: of the upload, then the newest when it is fetched. */
+  commit: string;
+  /** For a source in S3 the object's key. */
   readonly branch: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -124,18 +124,35 @@ export async function archiveCommit(
   await git(['archive', '--format=zip', `--output=${target}`, commit], path, signal);
 }
 
+/**
+ * The files that differ between two commits, removed ones included; all files where the branch is new (40 zeros).
+ *
+ * Waits for git, so that pushes start executions in the order in which they come.
+ *
+ * @throws Error when a commit is not in the repository.
+ */
+export function changedFiles(path: string, old: string, fresh: string): string[] {
+  const args = /^0+$/.test(old)
+    ? ['ls-tree', '-r', '--name-only', '-z', fresh]
+    : ['diff-tree', '-r', '--name-only', '--no-renames', '-z', old, fresh];
+  const names = execFileSync('git', args, {
+    cwd: path,
+    env: ownEnvironment(),
+    encoding: 'utf8',
+    maxBuffer: MAX_OUTPUT_BYTES,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return names.split('\0').filter(Boolean);
+}
+
 const utcSeconds = (date: string): string => `${new Date(date).toISOString().slice(0, 19)}Z`;
 
 async function git(args: readonly string[], cwd: string, signal?: AbortSignal): Promise<string> {
-  // GIT_DIR and its like are set inside hooks and `git rebase --exec`, and would win over cwd.
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')),
-  );
   try {
     const { stdout } = await promisify(execFile)('git', [...args], {
       cwd,
-      env: { ...env, LC_ALL: 'C' },
-      maxBuffer: 16 * 1024 * 1024,
+      env: ownEnvironment(),
+      maxBuffer: MAX_OUTPUT_BYTES,
       ...(signal && { signal }),
     });
     return stdout.trim();
@@ -145,3 +162,11 @@ async function git(args: readonly string[], cwd: string, signal?: AbortSignal): 
     throw new Error(`git ${args[0]} in ${cwd}: ${reason}`, { cause });
   }
 }
+
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/** GIT_DIR and its like are set inside hooks and `git rebase --exec`, and would win over the folder that is asked. */
+const ownEnvironment = (): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'))),
+  LC_ALL: 'C',
+});

@@ -272,10 +272,14 @@ describe('a bucket’s properties', () => {
     );
     expect(settingsOf('Content', properties)).toEqual({
       expirations: [{ prefix: '_site/jobs/', days: 1 }],
+      versioned: false,
+      noncurrentDays: undefined,
+      events: false,
     });
     expect([...read].sort()).toEqual([
       'BucketEncryption',
       'LifecycleConfiguration',
+      'NotificationConfiguration',
       'OwnershipControls',
       'PublicAccessBlockConfiguration',
       'VersioningConfiguration',
@@ -288,10 +292,16 @@ describe('a bucket’s properties', () => {
       PublicAccessBlockConfiguration: { ...PRIVATE, RestrictPublicBuckets: false },
       OwnershipControls: { Rules: [{ ObjectOwnership: 'ObjectWriter' }] },
       VersioningConfiguration: { Status: 'Enabled' },
+      NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: 1 } },
       LifecycleConfiguration: {
         Rules: [
           { Status: 'Enabled', Transitions: [] },
           { Status: 'On', ExpirationInDays: 0 },
+          {
+            Status: 'Enabled',
+            Prefix: 'a/',
+            NoncurrentVersionExpiration: { NoncurrentDays: 0 },
+          },
         ],
       },
     };
@@ -301,10 +311,13 @@ describe('a bucket’s properties', () => {
           'BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.SSEAlgorithm: got "aws:kms"; the local S3 knows "AES256"',
           'PublicAccessBlockConfiguration.RestrictPublicBuckets: got false; the local S3 knows private buckets only: use true',
           'OwnershipControls.Rules[0].ObjectOwnership: got "ObjectWriter"; the local S3 knows "BucketOwnerEnforced": no object has an access control list',
-          'VersioningConfiguration.Status: got "Enabled"; the local S3 knows buckets that were never versioned',
-          'LifecycleConfiguration.Rules[0]: has no ExpirationInDays; the local S3 knows ExpirationInDays and AbortIncompleteMultipartUpload',
+          'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled: got 1; the local S3 knows true and false',
+          'LifecycleConfiguration.Rules[0]: has no ExpirationInDays; the local S3 knows ExpirationInDays, NoncurrentVersionExpiration and AbortIncompleteMultipartUpload',
           'LifecycleConfiguration.Rules[1].Status: got "On"; the local S3 knows "Enabled" and "Disabled"',
           'LifecycleConfiguration.Rules[1].ExpirationInDays: got 0; use a whole number of at least 1',
+          'LifecycleConfiguration.Rules[1].ExpirationInDays: got 0; the local S3 knows no delete markers, which this makes in a versioned bucket',
+          'LifecycleConfiguration.Rules[2].NoncurrentVersionExpiration.NoncurrentDays: got 0; use a whole number of at least 1',
+          'LifecycleConfiguration.Rules[2].Prefix: got "a/"; the local S3 knows rules for old versions of all objects',
         ]
           .map((problem) => `Content (AWS::S3::Bucket): ${problem}`)
           .join('\n'),

@@ -26,6 +26,7 @@ import { LocalS3, type LocalS3Options } from '../../local/aws/s3.ts';
 import { byUtf8, list } from '../../local/aws/s3-listing.ts';
 import { BucketStore } from '../../local/aws/s3-store.ts';
 import type { Call } from '../../local/aws/service.ts';
+import type { BusEvent } from '../../local/event-rules.ts';
 import { clientOptions, KEYS, raw, scratch, signedAs, started } from '../support/local-aws.ts';
 
 const Bucket = 'content';
@@ -940,5 +941,116 @@ describe('what is not known here is refused and reported, never ignored', () => 
     await expect(
       client.send(new GetObjectCommand({ Bucket: 'nobody', Key: 'k' })),
     ).rejects.toMatchObject({ name: 'NoSuchBucket' });
+  });
+});
+
+describe('a versioned bucket', () => {
+  const VERSIONED = bucket({
+    VersioningConfiguration: { Status: 'Enabled' },
+    NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+    LifecycleConfiguration: {
+      Rules: [{ Status: 'Enabled', NoncurrentVersionExpiration: { NoncurrentDays: 30 } }],
+    },
+  });
+  const buckets = [VERSIONED, bucket({}, 'artifacts')];
+
+  test('keeps what is overwritten, under the version that its upload was given', async () => {
+    const { client } = await aService({ buckets });
+    const first = await put(client, 'site.zip', { Body: 'first' });
+    const second = await put(client, 'site.zip', { Body: 'second' });
+    for (const { VersionId } of [first, second]) expect(VersionId).toMatch(/^[\w.]{32}$/);
+    expect(second.VersionId).not.toBe(first.VersionId);
+
+    const newest = await client.send(new GetObjectCommand({ Bucket, Key: 'site.zip' }));
+    expect(newest.VersionId).toBe(second.VersionId);
+    expect(await newest.Body?.transformToString()).toBe('second');
+    expect(await text(client, 'site.zip', { VersionId: first.VersionId })).toBe('first');
+    expect(await text(client, 'site.zip', { VersionId: second.VersionId })).toBe('second');
+    const head = { Bucket, Key: 'site.zip', VersionId: first.VersionId };
+    expect((await client.send(new HeadObjectCommand(head))).ContentLength).toBe(5);
+    expect(await keysOf(client)).toEqual(['site.zip']);
+  });
+
+  test('does not give out the version of another key, and says so', async () => {
+    const { client } = await aService({ buckets });
+    const { VersionId } = await put(client, 'a.zip');
+    await put(client, 'b.zip');
+    await expect(text(client, 'b.zip', { VersionId })).rejects.toMatchObject({
+      name: 'NoSuchVersion',
+      $metadata: { httpStatusCode: 404 },
+    });
+  });
+
+  test('has its versions after a restart, and loses them a month after they were overwritten', async () => {
+    const stateDir = await scratch();
+    const day = 24 * 60 * 60 * 1000;
+    let now = Date.UTC(2026, 0, 1, 12);
+    const s3 = aStore(stateDir, { buckets, now: () => now });
+    const client = aClient(await started(s3));
+    const first = await put(client, 'site.zip', { Body: 'first' });
+    now += 100 * day;
+    await put(client, 'site.zip', { Body: 'second' });
+    await s3.close();
+
+    const again = aStore(stateDir, { buckets, now: () => now });
+    const reader = aClient(await started(again));
+    expect(await text(reader, 'site.zip', { VersionId: first.VersionId })).toBe('first');
+    again.expire(now + 30 * day);
+    expect(again.versions(Bucket, 'site.zip')).toHaveLength(2);
+    again.expire(now + 31 * day);
+    expect(again.versions(Bucket, 'site.zip')).toHaveLength(1);
+    expect(await text(reader, 'site.zip')).toBe('second');
+    expect(await bodyFiles(stateDir)).toBe(1);
+    await again.close();
+
+    const later = aStore(stateDir, { buckets, now: () => now });
+    await started(later);
+    expect(later.versions(Bucket, 'site.zip')).toHaveLength(1);
+  });
+
+  test('tells EventBridge of every new object, and only of those in a bucket that is to', async () => {
+    const events: BusEvent[] = [];
+    const { client } = await aService({ buckets, onEvent: (event) => events.push(event) });
+    const { VersionId, ETag = '' } = await put(client, 'site.zip', { Body: 'abc' });
+    await put(client, 'site.zip', { Bucket: 'artifacts' });
+    await client.send(
+      new CopyObjectCommand({ Bucket, Key: 'copy.zip', CopySource: `${Bucket}/site.zip` }),
+    );
+    const refused = put(client, 'site.zip', { IfNoneMatch: '*' });
+    await expect(refused).rejects.toMatchObject({ name: 'PreconditionFailed' });
+    expect(events).toHaveLength(2);
+    expect(events[0]).toEqual({
+      source: 'aws.s3',
+      'detail-type': 'Object Created',
+      resources: [`arn:aws:s3:::${Bucket}`],
+      detail: {
+        version: '0',
+        bucket: { name: Bucket },
+        object: {
+          key: 'site.zip',
+          size: 3,
+          etag: ETag.replaceAll('"', ''),
+          'version-id': VersionId,
+        },
+        reason: 'PutObject',
+      },
+    });
+    expect(events[1]?.detail).toMatchObject({ object: { key: 'copy.zip' }, reason: 'CopyObject' });
+  });
+
+  test('is told to delete in vain: markers are not known here', async () => {
+    const unknown: string[] = [];
+    const { client } = await aService({ buckets, onUnknown: (what) => unknown.push(what) });
+    await put(client, 'site.zip');
+    const one = client.send(new DeleteObjectCommand({ Bucket, Key: 'site.zip' }));
+    await expect(one).rejects.toMatchObject({ name: 'NotImplemented' });
+    const Delete = { Objects: [{ Key: 'site.zip' }] };
+    const many = client.send(new DeleteObjectsCommand({ Bucket, Delete }));
+    await expect(many).rejects.toMatchObject({ name: 'NotImplemented' });
+    expect(unknown).toEqual([
+      'S3 DeleteObject: in the versioned bucket content',
+      'S3 DeleteObjects: in the versioned bucket content',
+    ]);
+    expect(await text(client, 'site.zip')).toBe('x');
   });
 });

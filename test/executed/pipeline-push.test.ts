@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -48,6 +48,9 @@ async function aRunningStack(
     onPush: (pushed) => {
       updates.push(...pushed);
       return answerPush(pushed, { pipeline, events, ...rule });
+    },
+    onUpload: async function* (path) {
+      yield `got ${readFileSync(path, 'utf8')}`;
     },
     environmentFor: (caller) => ({ CALLER: caller }),
   });
@@ -187,6 +190,7 @@ test('a stack that is killed in the middle of a push leaves the pusher a last li
       setImmediate(() => control.close());
       await new Promise(() => {});
     },
+    onUpload: async function* () {},
     environmentFor: () => ({}),
   });
   await control.listen();
@@ -285,6 +289,13 @@ test.each<[string, Parameters<typeof call>[1], number]>([
   ['another method', { method: 'PUT' }, 405],
   ['no updates', { body: '{}' }, 400],
   ['a commit that is none', { body: '{"updates":[{"old":"x","new":"y","ref":"refs/a"}]}' }, 400],
+  ['a zip', { path: '/upload', body: 'zip' }, 200],
+  [
+    'a zip without the token',
+    { path: '/upload', body: 'zip', headers: { authorization: '' } },
+    401,
+  ],
+  ['a question for a zip', { path: '/upload', method: 'GET' }, 405],
   ['a flood', { body: 'x'.repeat(1_100_000) }, 413],
 ])('the control server answers %s', async (_, given, status) => {
   const { address, pipeline } = await aRunningStack();

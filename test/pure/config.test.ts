@@ -65,6 +65,11 @@ test('each kind of source and build fills its own gaps', () => {
     connectionArn: CONNECTION,
     repository: 'group/team/shop',
     branch: 'main',
+    paths: {},
+  });
+  expect(resolveConfig({ name: 'shop', source: { kind: 's3' } }).source).toEqual({
+    kind: 's3',
+    key: 'site.zip',
   });
   expect(resolved.build).toEqual({
     kind: 'commands',
@@ -108,6 +113,45 @@ test('all mistakes are told at once, each with the option, the value and the rem
   ]);
 });
 
+test.each<[string, string[]]>([
+  ['of every form', ['site/**', '**/*.{html,css}', 'app/(shop)/[[]slug]/?.ts', 'a\\*b', '[!a-c]']],
+  ['as many and as long as it takes', Array.from({ length: 8 }, () => 'a'.repeat(255))],
+])('patterns of files as AWS takes them: %s', (_, include) => {
+  const source = { kind: 'connection', connectionArn: CONNECTION, repository: 'a/b' } as const;
+  const resolved = resolveConfig({ name: 'shop', source: { ...source, paths: { include } } });
+  expect(resolved.source).toMatchObject({ paths: { include } });
+});
+
+test('patterns of files that AWS refuses or never matches, and files where it has no filter', () => {
+  const source = { kind: 'connection', connectionArn: CONNECTION, repository: 'a/b' };
+  const paths = {
+    include: ['/site/**', './site', 'a/../b', '', 'a'.repeat(256), 'a[b', '{a,{b}}', 'a\\', 7],
+    exclude: [],
+    ignore: [],
+  };
+  const pattern =
+    "use a pattern of 1 to 255 characters relative to the repository's root, such as 'site/**'";
+  const form = 'close every [ and {, put no { into another, and write something after a backslash';
+  expect(complaintsAbout({ name: 'shop', source: { ...source, paths } })).toEqual([
+    'site.config.ts:',
+    `  - source.paths.include.0: got "/site/**"; ${pattern}`,
+    `  - source.paths.include.1: got "./site"; ${pattern}`,
+    `  - source.paths.include.2: got "a/../b"; ${pattern}`,
+    `  - source.paths.include.3: got ""; ${pattern}`,
+    `  - source.paths.include.4: got "${'a'.repeat(256)}"; ${pattern}`,
+    `  - source.paths.include.5: got "a[b"; ${form}`,
+    `  - source.paths.include.6: got "{a,{b}}"; ${form}`,
+    `  - source.paths.include.7: got "a\\\\"; ${form}`,
+    `  - source.paths.include.8: got 7; ${pattern}`,
+    "  - source.paths.exclude: got []; use a list of 1 to 8 patterns such as ['site/**'], or leave it out",
+    '  - source.paths.ignore: no such option; use one of include, exclude',
+  ]);
+  expect(complaintsAbout({ name: 'shop', source: { kind: 'codecommit', paths: {} } })).toEqual([
+    'site.config.ts:',
+    "  - source.paths: no such option; AWS filters a push by its files for connections only: leave it out, or use kind 'connection'",
+  ]);
+});
+
 describe('a value that would fail only in AWS is refused here', () => {
   test.each<[string, unknown, string]>([
     ['no name', {}, 'name: got nothing; it has no default, give it a value'],
@@ -117,7 +161,7 @@ describe('a value that would fail only in AWS is refused here', () => {
     [
       'an unknown source',
       { source: { kind: 'svn' } },
-      `source.kind: got "svn"; use 'codecommit' or 'connection'`,
+      `source.kind: got "svn"; use 'codecommit' or 'connection' or 's3'`,
     ],
     [
       'a connection without its ARN',
@@ -138,6 +182,28 @@ describe('a value that would fail only in AWS is refused here', () => {
       'a branch that git refuses',
       { source: { kind: 'codecommit', branch: 'a..b' } },
       'source.branch: got "a..b";',
+    ],
+    [
+      'more than 8 patterns',
+      {
+        source: {
+          kind: 'connection',
+          connectionArn: CONNECTION,
+          repository: 'a/b',
+          paths: { include: Array.from({ length: 9 }, () => 'a') },
+        },
+      },
+      'source.paths.include: got ["a","a","a","a","a","a","a","a","a"]; use a list of 1 to 8 patterns',
+    ],
+    [
+      'an uploaded file that is no zip',
+      { source: { kind: 's3', key: 'site.tar.gz' } },
+      `source.key: got "site.tar.gz"; use a key of letters, digits and . _ / - that ends in .zip, such as 'site.zip'`,
+    ],
+    [
+      'a key that is two',
+      { source: { kind: 's3', key: 'a/../site.zip' } },
+      'source.key: got "a/../site.zip";',
     ],
     [
       'a build without commands',

@@ -56,15 +56,54 @@ test.each<[string, Edit, string]>([
     'ExecutionMode: got "PARALLEL"; the local run knows SUPERSEDED and QUEUED, which lock their stages',
   ],
   [
-    'triggers',
-    (p) => Object.assign(p, { Triggers: [{}] }),
-    "Triggers: got [{}]; the local run knows none: a push to the source action's branch starts the pipeline",
+    'a trigger of an action that is no connection',
+    (p) =>
+      Object.assign(p, {
+        Triggers: [
+          {
+            ProviderType: 'CodeStarSourceConnection',
+            GitConfiguration: {
+              SourceActionName: 'Source',
+              Push: [{ Branches: { Includes: ['main'] } }],
+            },
+          },
+        ],
+      }),
+    'Triggers[0].GitConfiguration.SourceActionName: got "Source"; the local run knows the connections of the pipeline: none',
+  ],
+  [
+    'a connection that nothing tells of a push',
+    (p) =>
+      Object.assign(configuration(p, 0), {
+        ActionTypeId: {
+          Category: 'Source',
+          Owner: 'AWS',
+          Provider: 'CodeStarSourceConnection',
+          Version: '1',
+        },
+        Configuration: {
+          ConnectionArn: 'arn:connection',
+          FullRepositoryId: 'a/b',
+          BranchName: 'main',
+          DetectChanges: false,
+        },
+      }),
+    'Triggers: got none for Source, which has DetectChanges false: nothing starts the pipeline',
+  ],
+  [
+    'an object that is polled',
+    (p) =>
+      Object.assign(configuration(p, 0), {
+        ActionTypeId: { Category: 'Source', Owner: 'AWS', Provider: 'S3', Version: '1' },
+        Configuration: { S3Bucket: 'b', S3ObjectKey: 'k.zip', PollForSourceChanges: true },
+      }),
+    'Stages[0].Actions[0].Configuration.PollForSourceChanges: got true; the local run knows false',
   ],
   [
     'an action that nobody plays here',
     (p) => Object.assign(configuration(p, 2).ActionTypeId as object, { Provider: 'StepFunctions' }),
     'Stages[2].Actions[0].ActionTypeId: got "Invoke/AWS/StepFunctions/1"; the local run knows ' +
-      'Source/AWS/CodeCommit/1, Source/AWS/CodeStarSourceConnection/1, Build/AWS/CodeBuild/1, Invoke/AWS/Lambda/1',
+      'Source/AWS/CodeCommit/1, Source/AWS/CodeStarSourceConnection/1, Source/AWS/S3/1, Build/AWS/CodeBuild/1, Invoke/AWS/Lambda/1',
   ],
   [
     'a configuration key that is not honoured',

@@ -162,6 +162,9 @@ export function pipelineInput(
         throw new Error(`${name} is not expected to be invoked`);
       },
     },
+    fetchObject: async (bucket, key) => {
+      throw new Error(`s3://${bucket}/${key} is not expected to be fetched`);
+    },
     projects: new Map([['site-build', aProject(buildspec)]]),
     repository: { path: bench.repository },
     credentials: () => ({

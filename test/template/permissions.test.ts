@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { grantsOf } from '../support/grants.ts';
 import { aTemplate, list, type Statement, text, withoutHash } from '../support/synth.ts';
 
 const template = () => aTemplate({ immutable: ['assets/*'] });
@@ -10,25 +11,7 @@ test('roles have no policies but those that these tests read', () => {
   template().resourceCountIs('AWS::IAM::ManagedPolicy', 0);
 });
 
-/** What each role may do, as `action on resource`, with logical ids for ARNs. */
-function grants(): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const { Properties } of Object.values(template().findResources('AWS::IAM::Policy'))) {
-    for (const role of Properties.Roles as { Ref: string }[]) {
-      const lines = (Properties.PolicyDocument.Statement as Statement[]).flatMap((statement) => {
-        expect(statement.Effect).toBe('Allow');
-        return list(statement.Action).flatMap((action) =>
-          list(statement.Resource as unknown[]).map((resource) =>
-            withoutHash(`${action} on ${text(resource)}`),
-          ),
-        );
-      });
-      const name = withoutHash(`${role.Ref} `).trim();
-      found.set(name, [...(found.get(name) ?? []), ...lines].sort());
-    }
-  }
-  return found;
-}
+const grants = () => grantsOf(template());
 
 const of = (role: string): string[] => {
   const lines = grants().get(role);

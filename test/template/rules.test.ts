@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,18 @@ import type { SiteConfig } from '../../lib/config.ts';
 import type { SiteStack } from '../../lib/site-stack.ts';
 import { Assembly } from '../../local/assembly/assembly.ts';
 import { config } from '../../site.config.ts';
-import { aStack } from '../support/synth.ts';
+import { aStack, aTemplate } from '../support/synth.ts';
+
+const CONNECTION = {
+  kind: 'connection',
+  connectionArn:
+    'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c-0000-4000-8000-000000000000',
+  repository: 'a/b',
+  paths: { include: ['site/**'], exclude: ['site/drafts/**'] },
+} as const;
+const UPLOAD = { kind: 's3' } as const;
+/** Those that the fork's own config does not have. */
+const SOURCES = [CONNECTION, UPLOAD];
 
 /** Throws what the pack finds, each finding with its place. */
 function audit(stack: SiteStack): void {
@@ -28,14 +39,10 @@ describe("cdk-nag's AwsSolutions pack", () => {
     [
       'a connection',
       {
-        source: {
-          kind: 'connection',
-          connectionArn:
-            'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c-0000-4000-8000-000000000000',
-          repository: 'a/b',
-        },
+        source: CONNECTION,
       },
     ],
+    ['a zip in S3', { source: UPLOAD }],
   ])('has nothing left to say: %s', (_, over) => {
     expect(() => audit(aStack(over))).not.toThrow();
   });
@@ -115,6 +122,12 @@ describe('npx cdk synth', () => {
   test.runIf(cfnLint)('passes cfn-lint without errors', () => {
     // Warnings are about dependencies that CDK states twice.
     const lint = ['--non-zero-exit-code', 'error', '--format', 'parseable'];
-    execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`)]);
+    const others = SOURCES.map((source) => {
+      const file = join(out, `${source.kind}.template.json`);
+      writeFileSync(file, JSON.stringify(aTemplate({ source }).toJSON()));
+      return file;
+    });
+    // In one call: it takes longer to start than to look at a template.
+    execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`), ...others]);
   });
 });

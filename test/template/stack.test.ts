@@ -241,6 +241,8 @@ describe('the distribution', () => {
     const { FunctionCode, FunctionConfig } = theOnly('AWS::CloudFront::Function');
     expect(FunctionCode).toBe(routerCode(resolveConfig(aConfig())));
     expect(FunctionCode).toContain('push to the branch main');
+    const source = { kind: 's3' } as const;
+    expect(routerCode(resolveConfig(aConfig({ source })))).toContain('upload site.zip and watch');
     const [store] = resources('AWS::CloudFront::KeyValueStore')[0] as [string, unknown];
     expect(FunctionConfig).toMatchObject({
       Runtime: 'cloudfront-js-2.0',
@@ -302,7 +304,7 @@ describe('the pipeline', () => {
     );
   });
 
-  test('a push to the branch starts it, from either kind of source', () => {
+  test('a push to the branch starts it, from either kind of repository', () => {
     const [rule, more] = properties('AWS::Events::Rule').filter(({ EventPattern }) => EventPattern);
     expect(more).toBeUndefined();
     expect(rule.EventPattern.detail).toEqual({
@@ -320,6 +322,104 @@ describe('the pipeline', () => {
       },
     });
     connected.resourceCountIs('AWS::CodeCommit::Repository', 0);
+    expect(theOnly('AWS::CodePipeline::Pipeline', connected)).not.toHaveProperty('Triggers');
+    expect(action('Source', connected).Configuration).not.toHaveProperty('DetectChanges');
+  });
+
+  test('of a repository that holds more, only a push to the branch that changes such files does', () => {
+    const paths = { include: ['site/**', 'shared/**'], exclude: ['site/drafts/**'] };
+    const of = (over: object) => aTemplate({ source: { ...CONNECTION, branch: 'live', ...over } });
+    const push = (FilePaths: object) => [
+      {
+        ProviderType: 'CodeStarSourceConnection',
+        GitConfiguration: {
+          SourceActionName: 'Source',
+          Push: [{ Branches: { Includes: ['live'] }, FilePaths }],
+        },
+      },
+    ];
+    const filtered = of({ paths });
+    expect(theOnly('AWS::CodePipeline::Pipeline', filtered).Triggers).toEqual(
+      push({ Includes: paths.include, Excludes: paths.exclude }),
+    );
+    // Otherwise every push would start it as well.
+    expect(action('Source', filtered).Configuration.DetectChanges).toBe(false);
+    const excluding = of({ paths: { exclude: ['docs/**'] } });
+    expect(theOnly('AWS::CodePipeline::Pipeline', excluding).Triggers).toEqual(
+      push({ Excludes: ['docs/**'] }),
+    );
+  });
+
+  test('of an uploaded zip, only that key in the bucket of uploads does, by an event of S3 itself', () => {
+    const uploaded = aTemplate({ source: { kind: 's3', key: 'ci/site.zip' } });
+    const [bucket] = resources('AWS::S3::Bucket', uploaded).find(([id]) =>
+      id.startsWith('PipelineUploads'),
+    ) as [string, unknown];
+    expect(action('Source', uploaded)).toMatchObject({
+      Namespace: 'Source',
+      ActionTypeId: { Provider: 'S3' },
+      Configuration: {
+        S3Bucket: { Ref: bucket },
+        S3ObjectKey: 'ci/site.zip',
+        PollForSourceChanges: false,
+      },
+    });
+    const [rule, more] = properties('AWS::Events::Rule', uploaded).filter(
+      ({ EventPattern }) => EventPattern,
+    );
+    expect(more).toBeUndefined();
+    expect(rule.EventPattern).toEqual({
+      source: ['aws.s3'],
+      'detail-type': ['Object Created'],
+      detail: { bucket: { name: [{ Ref: bucket }] }, object: { key: ['ci/site.zip'] } },
+    });
+    expect(withoutHash(text(rule.Targets[0].Arn))).toBe(
+      'arn:aws:codepipeline:eu-west-1:{AWS::AccountId}:{Pipeline}',
+    );
+    uploaded.resourceCountIs('AWS::CodeCommit::Repository', 0);
+    uploaded.resourceCountIs('AWS::CloudTrail::Trail', 0);
+    uploaded.resourceCountIs('Custom::S3BucketNotifications', 0);
+    expect(action('Upload', uploaded).Configuration.UserParameters).toBe(
+      '{"revision":"#{Source.VersionId}","execution":"#{codepipeline.PipelineExecutionId}"}',
+    );
+  });
+
+  test('the bucket of uploads is private, keeps versions for a month and goes with the stack', () => {
+    const uploaded = aTemplate({ source: { kind: 's3' } });
+    const [id, bucket] = resources('AWS::S3::Bucket', uploaded).find(([name]) =>
+      name.startsWith('PipelineUploads'),
+    ) as [string, any];
+    const [, artifacts] = resources('AWS::S3::Bucket', uploaded).find(([name]) =>
+      name.startsWith('PipelineArtifacts'),
+    ) as [string, any];
+    for (const property of [
+      'PublicAccessBlockConfiguration',
+      'BucketEncryption',
+      'OwnershipControls',
+    ]) {
+      expect(bucket.Properties[property]).toEqual(artifacts.Properties[property]);
+    }
+    expect(bucket.DeletionPolicy).toBe('Delete');
+    uploaded.hasResourceProperties('Custom::S3AutoDeleteObjects', { BucketName: { Ref: id } });
+    expect(bucket.Properties).toMatchObject({
+      VersioningConfiguration: { Status: 'Enabled' },
+      NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+    });
+    expect(bucket.Properties.LifecycleConfiguration.Rules).toEqual([
+      {
+        Id: 'old-uploads',
+        Status: 'Enabled',
+        NoncurrentVersionExpiration: { NoncurrentDays: 30 },
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+      },
+    ]);
+    const denied = properties('AWS::S3::BucketPolicy', uploaded)
+      .filter(({ Bucket }) => Bucket.Ref === id)
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement as Statement[])
+      .filter(({ Effect }) => Effect === 'Deny');
+    expect(denied.map(({ Condition }) => Condition)).toEqual([
+      { Bool: { 'aws:SecureTransport': 'false' } },
+    ]);
   });
 
   test('a connection may be used under both names of the permission', () => {

@@ -4,7 +4,11 @@ import type { ResolvedConfig } from '../../config.ts';
 
 /** The viewer-request function as it is deployed. */
 export const routerCode = ({ name, source }: Pick<ResolvedConfig, 'name' | 'source'>): string =>
-  edgeCode('viewer-request.js', { name, branch: source.branch });
+  edgeCode('viewer-request.js', {
+    name,
+    toPublish:
+      source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
+  });
 
 /**
  * A file of this folder as one CloudFront function: what it imports is put in, its `SETTINGS.x` become these values,

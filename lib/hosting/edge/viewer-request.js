@@ -67,7 +67,7 @@ function holds(set, hash) {
 }
 
 function waiting() {
-  const steps = `push to the branch ${SETTINGS.branch} and watch the pipeline in the console; its link is in the outputs of the stack ${SETTINGS.name}.`;
+  const steps = `${SETTINGS.toPublish} and watch the pipeline in the console; its link is in the outputs of the stack ${SETTINGS.name}.`;
   return unavailable('30', 'Not published yet', 'This site awaits its first release.', steps);
 }
 
