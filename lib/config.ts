@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
+import { type DomainConfig, domain } from './options/domain.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import {
   matchesPattern,
@@ -33,6 +34,13 @@ export interface SiteConfig {
    * @default { kind: 'folder', directory: '.' }
    */
   readonly build?: BuildConfig;
+
+  /**
+   * The site's own names, and how they come to it: docs/domain.md.
+   *
+   * @default - the site is at the distribution's own name, `d111111abcdef8.cloudfront.net`
+   */
+  readonly domain?: DomainConfig;
 
   /**
    * Files whose name changes whenever their content does, as CloudFront path patterns that begin
@@ -203,10 +211,11 @@ type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : nev
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
 export type ResolvedConfig = Complete<
-  Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health' | 'retention'>
+  Omit<SiteConfig, 'source' | 'build' | 'domain' | 'gates' | 'health' | 'retention'>
 > & {
   readonly source: Complete<SourceConfig>;
   readonly build: Complete<BuildConfig>;
+  readonly domain: Complete<DomainConfig> | undefined;
   readonly gates: Complete<GatesConfig>;
   readonly health: Complete<HealthConfig>;
   readonly retention: Complete<RetentionConfig>;
@@ -237,7 +246,7 @@ export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): Reso
       [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
     );
   }
-  return checked.output;
+  return { domain: undefined, ...checked.output };
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {
@@ -344,6 +353,7 @@ const siteConfig = options({
   ),
   source: v.optional(source, { kind: 'codecommit' }),
   build: v.optional(build, { kind: 'folder' }),
+  domain: v.optional(domain),
   immutable: v.optional(immutable, []),
   rebaseShare: v.optional(
     v.pipe(v.number(REBASE_SHARE), v.minValue(0, REBASE_SHARE), v.maxValue(1, REBASE_SHARE)),
