@@ -89,7 +89,8 @@ export const domain = v.pipe(
   }),
   v.partialCheck(
     [['hostedZoneId'], ['certificateArn']],
-    ({ hostedZoneId, certificateArn }) => (hostedZoneId === undefined) !== (certificateArn === undefined),
+    ({ hostedZoneId, certificateArn }) =>
+      (hostedZoneId === undefined) !== (certificateArn === undefined),
     EITHER,
   ),
   v.partialCheck(

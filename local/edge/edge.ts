@@ -125,6 +125,11 @@ export class Edge {
     }
   }
 
+  /** The host names that lead to this distribution on AWS. */
+  get hosts(): readonly string[] {
+    return [this.#input.distribution.domainName, ...this.#configuration.aliases];
+  }
+
   get stats(): EdgeStats {
     return { ...this.#stats };
   }
@@ -202,12 +207,10 @@ export class Edge {
    * stands for the first of the distribution's own names.
    */
   #addressed(request: ViewerRequest): ViewerRequest {
-    const { aliases } = this.#configuration;
-    const [first] = aliases;
-    if (first === undefined) return request;
+    const [first] = this.#configuration.aliases;
     const host = hostName([request.headers.host ?? ''].flat()[0] ?? '');
-    const known = host === this.#input.distribution.domainName || aliases.includes(host);
-    return known ? request : { ...request, headers: { ...request.headers, host: first } };
+    if (first === undefined || this.hosts.includes(host)) return request;
+    return { ...request, headers: { ...request.headers, host: first } };
   }
 
   /** The behavior is chosen on the path as the visitor sent it, before the function changes it. */
@@ -540,10 +543,7 @@ function viewerRequestFrom(message: IncomingMessage): ViewerRequest {
 
 /** Of a Host header, without its port, the dot at its end and the case of its letters. */
 const hostName = (host: string): string =>
-  host
-    .toLowerCase()
-    .replace(/:\d*$/, '')
-    .replace(/\.$/, '');
+  host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 
 /** HTTP/1.0 visitors get nothing compressed ("Serve compressed files", CloudFront Developer Guide). */
 function encodingsOf(
