@@ -71,16 +71,7 @@ export class Domain extends Construct {
       // before 2019 and many a crawler.
       minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2025,
     };
-    const poolRequest = new EdgeFunction(this, 'PoolRequest', {
-      comment: `${config.name}: leads every other name to ${domain.name}`,
-      code: FunctionCode.fromInline(poolCode(config)),
-      runtime: FunctionRuntime.JS_2_0,
-    });
-    this.pool = {
-      functionAssociations: [
-        { function: poolRequest, eventType: FunctionEventType.VIEWER_REQUEST },
-      ],
-    };
+    this.pool = config.immutable.length > 0 ? this.#redirectingPool(config, domain.name) : {};
   }
 
   /** Makes the records of every name, or the outputs that tell a person which ones to make. */
@@ -113,6 +104,19 @@ export class Domain extends Construct {
         );
       }
     }
+  }
+
+  #redirectingPool(config: ResolvedConfig, name: string): Domain['pool'] {
+    const poolRequest = new EdgeFunction(this, 'PoolRequest', {
+      comment: `${config.name}: leads every other name to ${name}`,
+      code: FunctionCode.fromInline(poolCode(config)),
+      runtime: FunctionRuntime.JS_2_0,
+    });
+    return {
+      functionAssociations: [
+        { function: poolRequest, eventType: FunctionEventType.VIEWER_REQUEST },
+      ],
+    };
   }
 }
 

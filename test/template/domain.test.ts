@@ -63,6 +63,10 @@ describe.each(BOTH)('a site of its own names %s', (_, of) => {
     expect(codeAt(errorPage)).toBeUndefined();
   });
 
+  test('has one function where there is no pool', () => {
+    aTemplate({ domain: ZONE_DOMAIN }).resourceCountIs('AWS::CloudFront::Function', 1);
+  });
+
   test('is watched under the name that visitors use, at the distribution itself: DNS may not be there yet', () => {
     const [id] = Object.keys(of().findResources('AWS::CloudFront::Distribution'));
     const variables = Object.entries(of().findResources('AWS::Lambda::Function')).find(([name]) =>
