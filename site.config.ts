@@ -28,6 +28,8 @@ export const config: SiteConfig = {
   // Only files with a content hash in their name.
   immutable: ['assets/*'],
 
+  // The site's own names: docs/domain.md. With DNS elsewhere, certificateArn in place of hostedZoneId.
+  // domain: { name: 'www.example.com', aliases: ['example.com'], hostedZoneId: 'Z0123456789ABCDEFGHIJ' },
   // rebaseShare: 1,
   // contentOnDestroy: 'retain',
   // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
+import { type DomainConfig, domain } from './options/domain.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import {
@@ -34,6 +35,13 @@ export interface SiteConfig {
    * @default { kind: 'folder', directory: '.' }
    */
   readonly build?: BuildConfig;
+
+  /**
+   * The site's own names, and how they come to it: docs/domain.md.
+   *
+   * @default - the site is at the distribution's own name, `d111111abcdef8.cloudfront.net`
+   */
+  readonly domain?: DomainConfig;
 
   /**
    * Files whose name changes whenever their content does, as CloudFront path patterns that begin
@@ -213,7 +221,7 @@ export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): Reso
       [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
     );
   }
-  return checked.output;
+  return { domain: undefined, ...checked.output };
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {
@@ -320,6 +328,7 @@ const siteConfig = options({
   ),
   source: v.optional(source, { kind: 'codecommit' }),
   build: v.optional(build, { kind: 'folder' }),
+  domain: v.optional(domain),
   immutable: v.optional(immutable, []),
   rebaseShare: v.optional(
     v.pipe(v.number(REBASE_SHARE), v.minValue(0, REBASE_SHARE), v.maxValue(1, REBASE_SHARE)),

@@ -17,7 +17,7 @@ export class Outputs extends Construct {
     const output = (name: string, description: string, value: string) =>
       new CfnOutput(this, name, { description, value }).overrideLogicalId(name);
 
-    output('SiteUrl', 'The site', `https://${distribution.distributionDomainName}`);
+    output('SiteUrl', 'The site', hosting.siteUrl);
     const { name, description, value } = pipeline.source.output;
     output(name, description, value);
     output(

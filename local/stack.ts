@@ -373,10 +373,10 @@ async function bringUp(
   });
   const { port } = await edge.listen(options.port);
   closers.push(() => edge.close());
-  // What a function asks the site's public address for reaches the edge here.
-  endpoints.LOCAL_ADDRESSES = JSON.stringify({
-    [`https://${distribution.attributes.DomainName}`]: `http://127.0.0.1:${port}`,
-  });
+  // What a function asks one of the site's public addresses for reaches the edge here.
+  endpoints.LOCAL_ADDRESSES = JSON.stringify(
+    Object.fromEntries(edge.hosts.map((host) => [`https://${host}`, `http://127.0.0.1:${port}`])),
+  );
 
   if (!uploads) {
     await ensureRepository(repository, pipeline.branch);

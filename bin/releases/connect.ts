@@ -39,7 +39,7 @@ export interface Target {
   readonly local: LocalRun | undefined;
 }
 
-/** The stack's outputs that are needed here: see `lib/outputs.ts`. */
+/** The stack's outputs that are needed here: see `lib/outputs.ts`. A site with names of its own has one more. */
 const OUTPUTS = ['SiteUrl', 'ContentBucket', 'DistributionId', 'KeyValueStore'] as const;
 
 /**
@@ -83,6 +83,7 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
     wrote ||= isWrite(call);
   };
   const siteUrl = output('SiteUrl');
+  const local = target.local?.addresses[siteUrl];
   const kvs = traced(
     new CloudFrontKeyValueStoreClient(settings('CLOUDFRONT_KEYVALUESTORE')),
     noting,
@@ -98,7 +99,7 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
       return traced(new CloudFrontClient(settings('CLOUDFRONT')), noting);
     },
     pointer: keyValueStore(output('KeyValueStore'), kvs),
-    site: siteAt(target.local?.addresses[siteUrl] ?? siteUrl),
+    site: local ? siteAt(local) : siteAt(siteUrl, outputs.get('DistributionDomainName')),
     hasWritten: () => wrote,
   };
 }

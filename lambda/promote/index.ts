@@ -27,7 +27,8 @@ export const handler = jobHandler({
       'HEALTH_DEADLINE_SECONDS',
     ]);
     const ports = promotePorts(s3, CONTENT_BUCKET, keyValueStore(KEY_VALUE_STORE_ARN), {
-      site: siteAt(SITE_URL),
+      // Only a site with names of its own has it.
+      site: siteAt(SITE_URL, process.env.SITE_SERVER),
       healthPath,
       deadlineMs: Number(HEALTH_DEADLINE_SECONDS) * 1_000,
     });

@@ -15,6 +15,7 @@ import { acknowledge } from '../acknowledge.ts';
 import type { ResolvedConfig } from '../config.ts';
 import { ERROR_PAGE_KEY } from '../release/contract.ts';
 import type { Content } from './content.ts';
+import type { Domain } from './domain.ts';
 import { Headers } from './headers.ts';
 import type { Router } from './router.ts';
 
@@ -22,13 +23,14 @@ export interface DeliveryProps {
   readonly config: ResolvedConfig;
   readonly content: Content;
   readonly router: Router;
+  readonly domain: Domain | undefined;
 }
 
 /** The CloudFront distribution: pages through the router, the pool and the error page straight from the bucket. */
 export class Delivery extends Construct {
   readonly distribution: Distribution;
 
-  constructor(scope: Construct, id: string, { config, content, router }: DeliveryProps) {
+  constructor(scope: Construct, id: string, { config, content, router, domain }: DeliveryProps) {
     super(scope, id);
     const headers = new Headers(this, 'Headers', { config });
 
@@ -45,11 +47,16 @@ export class Delivery extends Construct {
       cachePolicy: CachePolicy.CACHING_OPTIMIZED,
       compress: true,
     };
-    const pool: BehaviorOptions = { ...shared, responseHeadersPolicy: headers.pool };
+    const pool: BehaviorOptions = {
+      ...shared,
+      ...domain?.pool,
+      responseHeadersPolicy: headers.pool,
+    };
     const pages: BehaviorOptions = { ...shared, responseHeadersPolicy: headers.pages };
 
     this.distribution = new Distribution(this, 'Distribution', {
       comment: config.name,
+      ...domain?.names,
       httpVersion: HttpVersion.HTTP2_AND_3,
       enableIpv6: true,
       defaultRootObject: 'index.html',
@@ -88,8 +95,12 @@ export class Delivery extends Construct {
         'Static files behind GET and HEAD: a web ACL costs more a month than the site does.',
       'AwsSolutions-CFR3':
         'Access logs are a choice with a price and personal data in them, not a default.',
-      'AwsSolutions-CFR4':
-        'TLS settings belong to the certificate, and this is the default *.cloudfront.net one.',
     });
+    if (domain === undefined) {
+      acknowledge(this.distribution, {
+        'AwsSolutions-CFR4':
+          'TLS settings belong to the certificate, and this is the default *.cloudfront.net one.',
+      });
+    }
   }
 }

@@ -2,6 +2,7 @@ import { Construct } from 'constructs';
 import type { ResolvedConfig } from '../config.ts';
 import { Content } from './content.ts';
 import { Delivery } from './delivery.ts';
+import { Domain } from './domain.ts';
 import { Router } from './router.ts';
 
 export interface HostingProps {
@@ -13,15 +14,22 @@ export class Hosting extends Construct {
   readonly content: Content;
   readonly router: Router;
   readonly delivery: Delivery;
+  /** Where visitors find the site: `https://www.example.com`. */
+  readonly siteUrl: string;
 
   constructor(scope: Construct, id: string, { config }: HostingProps) {
     super(scope, id);
     this.content = new Content(this, 'Content', { config });
     this.router = new Router(this, 'Router', { config });
+    const domain = config.domain && new Domain(this, 'Domain', { config, domain: config.domain });
     this.delivery = new Delivery(this, 'Delivery', {
       config,
       content: this.content,
       router: this.router,
+      domain,
     });
+    const { distribution } = this.delivery;
+    domain?.leadTo(distribution);
+    this.siteUrl = `https://${config.domain?.name ?? distribution.distributionDomainName}`;
   }
 }

@@ -38,7 +38,11 @@ export class Promote extends Construct {
       environment: {
         CONTENT_BUCKET: bucket.bucketName,
         KEY_VALUE_STORE_ARN: keyValueStoreArn,
-        SITE_URL: `https://${hosting.delivery.distribution.distributionDomainName}`,
+        SITE_URL: hosting.siteUrl,
+        // With names of its own: the watch asks for them at the distribution itself, whatever DNS says.
+        ...(config.domain && {
+          SITE_SERVER: hosting.delivery.distribution.distributionDomainName,
+        }),
         HEALTH_PATH: config.health.path,
         HEALTH_DEADLINE_SECONDS: String(config.health.deadlineSeconds),
       },

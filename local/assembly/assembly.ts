@@ -30,10 +30,19 @@ interface Template {
     >
   >;
   readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>;
+  readonly Mappings?: Readonly<Record<string, Readonly<Record<string, object>>>>;
 }
 
-/** Sections and attributes that only steer CloudFormation's own work, which is not done here. */
-const SECTIONS = ['Resources', 'Outputs', 'Description', 'Metadata', 'Parameters', 'Rules'];
+/** What is read here, and sections and attributes that only steer CloudFormation's own work, which is not done here. */
+const SECTIONS = [
+  'Resources',
+  'Outputs',
+  'Mappings',
+  'Description',
+  'Metadata',
+  'Parameters',
+  'Rules',
+];
 const ATTRIBUTES = [
   'Type',
   'Properties',
@@ -115,6 +124,12 @@ export class Assembly {
         throw new Error(
           `${of} (${type}): the attribute ${attribute} is not known to the local run`,
         );
+      },
+      inMap: (mapping: string, top: string, second: string) => {
+        const found = Object.entries(template.Mappings?.[mapping]?.[top] ?? {});
+        const value = found.find(([key]) => key === second)?.[1];
+        if (value !== undefined) return value;
+        throw new Error(`${mapping}: the template has no ${top}.${second} in this mapping`);
       },
     };
 

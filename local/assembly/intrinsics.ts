@@ -4,6 +4,8 @@ export interface References {
   ref(name: string): string;
   /** `Fn::GetAtt`. */
   attribute(logicalId: string, attribute: string): string;
+  /** `Fn::FindInMap`. */
+  inMap(mapping: string, topLevelKey: string, secondLevelKey: string): unknown;
 }
 
 /**
@@ -49,6 +51,10 @@ export function resolveIntrinsics(value: unknown, references: References, place:
         const [separator, text] = resolve(argument, path) as [string, string];
         return text.split(separator);
       }
+      case 'Fn::FindInMap': {
+        const [mapping, topLevelKey, secondLevelKey] = resolve(argument, path) as string[];
+        return references.inMap(String(mapping), String(topLevelKey), String(secondLevelKey));
+      }
       case 'Fn::Sub': {
         const [text, own] = (Array.isArray(argument) ? argument : [argument, {}]) as [
           string,
@@ -68,7 +74,7 @@ export function resolveIntrinsics(value: unknown, references: References, place:
       }
       default:
         throw new Error(
-          `${place}${path && `: ${path}`}: got the intrinsic function ${name}; the local run knows Ref, Fn::GetAtt, Fn::Join, Fn::Select, Fn::Split and Fn::Sub`,
+          `${place}${path && `: ${path}`}: got the intrinsic function ${name}; the local run knows Ref, Fn::FindInMap, Fn::GetAtt, Fn::Join, Fn::Select, Fn::Split and Fn::Sub`,
         );
     }
   };

@@ -8,6 +8,9 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   'AWS::IAM::Policy':
     'one user runs everything here; what the policies allow is tested on the template',
   'AWS::Lambda::Permission': 'whoever can reach this machine may invoke a function here',
+  'AWS::CertificateManager::Certificate': 'the local edge speaks HTTP without TLS',
+  'AWS::Route53::RecordSet':
+    'the local edge is reached by an address of this machine; what a request is for, its Host header says',
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',
@@ -21,6 +24,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     'DistributionConfig.HttpVersion':
       'the local edge speaks HTTP/1.1 without TLS; CloudFront does the rest',
     'DistributionConfig.IPV6Enabled': 'the local edge listens on the loopback address only',
+    'DistributionConfig.ViewerCertificate': 'the local edge speaks HTTP without TLS',
   },
   'AWS::CloudFront::OriginAccessControl': {
     'OriginAccessControlConfig.Name': 'a label for the console',

@@ -3,6 +3,8 @@ import type { EdgeInput, KeyValueReader, Properties } from './types.ts';
 
 /** A distribution in the edge's own words, every value checked. */
 export interface EdgeConfiguration {
+  /** The distribution's own names besides the one that CloudFront gave it, in lower case. */
+  readonly aliases: readonly string[];
   /** The object for `/`, without its leading slash. */
   readonly defaultRootObject: string | undefined;
   /** In template order, the default behavior last: the first whose pattern matches serves. */
@@ -101,6 +103,9 @@ export function readConfiguration(input: EdgeInput): EdgeConfiguration {
   behaviors.push(behavior(config.DefaultCacheBehavior ?? {}, 'DefaultCacheBehavior'));
 
   const result: EdgeConfiguration = {
+    aliases: read
+      .list(config.Aliases, 'Aliases')
+      .map((alias, index) => read.text(alias, `Aliases.${index}`).toLowerCase()),
     defaultRootObject: readDefaultRootObject(config.DefaultRootObject, read),
     behaviors,
     errorResponses: readErrorResponses(config.CustomErrorResponses, read),

@@ -14,7 +14,7 @@ import {
 import { errorTtl, lifetimeOf } from './expiration.ts';
 import { compileEdgeFunction, type EdgeFunction } from './function-sandbox.ts';
 import { FUNCTION_FAILED, ownErrorPage, refusalOf } from './own-errors.ts';
-import { isInvalidatedBy, matchesPattern, splitTarget } from './paths.ts';
+import { isInvalidatedBy, matchesPattern, rawQueryOf, splitTarget } from './paths.ts';
 import {
   isNotModified,
   notModified,
@@ -125,6 +125,11 @@ export class Edge {
     }
   }
 
+  /** The host names that lead to this distribution on AWS. */
+  get hosts(): readonly string[] {
+    return [this.#input.distribution.domainName, ...this.#configuration.aliases];
+  }
+
   get stats(): EdgeStats {
     return { ...this.#stats };
   }
@@ -178,7 +183,7 @@ export class Edge {
     if (refused !== undefined) return this.#ownError(...refused, requestId);
 
     const behavior = this.#behaviorFor(splitTarget(request.target).path);
-    const verdict = await this.#runFunction(behavior, request, requestId);
+    const verdict = await this.#runFunction(behavior, this.#addressed(request), requestId);
     if ('error' in verdict) return this.#ownError(...verdict.error, requestId);
     if (verdict.kind === 'response') {
       this.#stats.functionResponses += 1;
@@ -194,6 +199,18 @@ export class Edge {
     const lookup = this.#lookup(behavior, uri, verdict.query, verdict.headers, request);
     const { stored, outcome } = await this.#obtain(lookup);
     return this.#deliver(stored, outcome, behavior, verdict.headers, request, requestId);
+  }
+
+  /**
+   * CloudFront finds a distribution by the host of a request, so no function there ever sees a host that is none of the
+   * distribution's names. Here the edge is asked at an address of this machine, or at that of a tunnel to it: each of them
+   * stands for the first of the distribution's own names.
+   */
+  #addressed(request: ViewerRequest): ViewerRequest {
+    const [first] = this.#configuration.aliases;
+    const host = hostName([request.headers.host ?? ''].flat()[0] ?? '');
+    if (first === undefined || this.hosts.includes(host)) return request;
+    return { ...request, headers: { ...request.headers, host: first } };
   }
 
   /** The behavior is chosen on the path as the visitor sent it, before the function changes it. */
@@ -219,7 +236,7 @@ export class Edge {
     });
     let returned: unknown;
     try {
-      returned = await this.#functions.get(source.arn)?.run(event);
+      returned = await this.#functions.get(source.arn)?.run(event, rawQueryOf(request.target));
     } catch (error) {
       this.#stats.functionErrors += 1;
       this.#log(`${source.logicalId} failed at ${request.target}: ${(error as Error).message}`);
@@ -523,6 +540,10 @@ function viewerRequestFrom(message: IncomingMessage): ViewerRequest {
     httpVersion: message.httpVersion,
   };
 }
+
+/** Of a Host header, without its port, the dot at its end and the case of its letters. */
+const hostName = (host: string): string =>
+  host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 
 /** HTTP/1.0 visitors get nothing compressed ("Serve compressed files", CloudFront Developer Guide). */
 function encodingsOf(

@@ -4,6 +4,8 @@
 
 const dns = require('node:dns');
 const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
 const path = require('node:path');
 const { peakMemory } = require('./peak-memory.cjs');
 
@@ -23,12 +25,14 @@ dns.lookup = (host, options, callback) =>
 // Public addresses whose servers are on this machine: `{"https://d111.cloudfront.net": "http://127.0.0.1:8080"}`.
 const addresses = new Map(Object.entries(JSON.parse(process.env.LOCAL_ADDRESSES ?? '{}')));
 delete process.env.LOCAL_ADDRESSES;
-const { fetch } = globalThis;
-globalThis.fetch = (input, init) => {
-  if (typeof input !== 'string' && !(input instanceof URL)) return fetch(input, init);
-  const url = new URL(input);
-  const here = addresses.get(url.origin);
-  return fetch(here === undefined ? url : new URL(url.pathname + url.search, here), init);
+const { request } = https;
+https.request = (url, options, onResponse) => {
+  const here = url instanceof URL ? addresses.get(url.origin) : undefined;
+  if (here === undefined) return request(url, options, onResponse);
+  // It still asks for the public host; only where that is, is known here.
+  const { lookup: _, ...others } = options;
+  const headers = { ...options.headers, host: url.host };
+  return http.request(new URL(url.pathname + url.search, here), { ...others, headers }, onResponse);
 };
 
 async function main() {

@@ -24,6 +24,15 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
     immutable: ['assets/*'],
     contentOnDestroy: 'delete',
   },
+  'names of its own': {
+    name: 'c-site',
+    build: { kind: 'folder', directory: 'public' },
+    domain: {
+      name: 'www.example.com',
+      aliases: ['example.com'],
+      hostedZoneId: 'Z0123456789ABCDEFGHIJ',
+    },
+  },
 };
 
 /** A change of the synthesised template, as a fork might make one in `lib/`. */

@@ -562,6 +562,17 @@ describe('a promotion', () => {
     expect(site.calls).toEqual([...Array(5).fill('GET /.well-known/release'), 'GET /about/']);
   });
 
+  test.concurrent('of a site with its own name asks the distribution for that name, which DNS need not know yet', async () => {
+    const { site, id, env, promote } = await aReleaseOf();
+    const { port } = new URL(env.SITE_URL);
+    // By RFC 6761 no DNS ever knows it.
+    const own = { SITE_URL: `http://www.example.invalid:${port}`, SITE_SERVER: 'localhost' };
+    expect((await promote(id, { env: { ...env, ...own } })).report).toMatchObject({
+      outputVariables: { promoted: 'yes' },
+    });
+    expect([...site.hosts]).toEqual([`www.example.invalid:${port}`]);
+  });
+
   test.concurrent('while publishing is frozen keeps the release and says why', async () => {
     const { store, site, id, promote } = await aReleaseOf();
     const freeze = { by: 'ann', reason: 'an incident', at: '2026-11-23T06:00:00.000Z' };

@@ -1,14 +1,20 @@
 import { type AnyNode, parse } from 'acorn';
 import { fullAncestor } from 'acorn-walk';
 import { describe, expect, test } from 'vitest';
-import { routerCode } from '../../lib/hosting/edge/code.ts';
+import { poolCode, routerCode } from '../../lib/hosting/edge/code.ts';
+
+const CONFIG = {
+  name: 'a'.repeat(30),
+  source: { kind: 'codecommit', branch: 'feature/'.padEnd(80, 'b') },
+} as const;
+
+const DOMAIN = { name: 'www.example.com', aliases: [], hostedZoneId: 'Z1' };
 
 /** What is deployed, by the file that it is made of. */
 const SHIPPED: Readonly<Record<string, string>> = {
-  'viewer-request.js': routerCode({
-    name: 'a'.repeat(30),
-    source: { kind: 'codecommit', branch: 'feature/'.padEnd(80, 'b') },
-  }),
+  'viewer-request.js': routerCode(CONFIG),
+  'viewer-request.js, with a domain,': routerCode({ ...CONFIG, domain: DOMAIN }),
+  'pool-request.js': poolCode({ ...CONFIG, domain: DOMAIN }),
 };
 
 /** "JavaScript runtime 2.0 features for CloudFront Functions": what is not on its list is not here. */

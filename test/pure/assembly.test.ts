@@ -27,11 +27,13 @@ describe('intrinsic functions', () => {
   const references = {
     ref: (name: string) => `ref-${name}`,
     attribute: (id: string, attribute: string) => `${id}.${attribute}`,
+    inMap: (...keys: string[]) => keys.join('/'),
   };
 
   test.each<[string, unknown, unknown]>([
     ['Ref', { Ref: 'Bucket' }, 'ref-Bucket'],
     ['Fn::GetAtt', { 'Fn::GetAtt': ['Bucket', 'Arn'] }, 'Bucket.Arn'],
+    ['Fn::FindInMap', { 'Fn::FindInMap': ['Map', { Ref: 'A' }, 'b'] }, 'Map/ref-A/b'],
     ['Fn::Join', { 'Fn::Join': ['/', [{ Ref: 'A' }, 'b']] }, 'ref-A/b'],
     ['Fn::Select of Fn::Split', { 'Fn::Select': [1, { 'Fn::Split': [',', 'a,b'] }] }, 'b'],
     ['Fn::Sub', { 'Fn::Sub': '${A}-${B.Arn}-${!C}' }, 'ref-A-B.Arn-${C}'],
@@ -53,7 +55,7 @@ describe('intrinsic functions', () => {
     expect(() =>
       resolveIntrinsics({ A: [{ B: { 'Fn::ImportValue': 'x' } }] }, references, 'Thing (AWS::X)'),
     ).toThrow(
-      'Thing (AWS::X): A[0].B: got the intrinsic function Fn::ImportValue; the local run knows Ref, Fn::GetAtt, Fn::Join, Fn::Select, Fn::Split and Fn::Sub',
+      'Thing (AWS::X): A[0].B: got the intrinsic function Fn::ImportValue; the local run knows Ref, Fn::FindInMap, Fn::GetAtt, Fn::Join, Fn::Select, Fn::Split and Fn::Sub',
     );
   });
 });
@@ -129,6 +131,19 @@ describe('a template that CloudFormation would read differently', () => {
       'B: the template refers to it and does not have it',
     ],
     [
+      'a value that its mapping does not have',
+      {
+        Mappings: { Zones: { aws: { id: 'Z1' } } },
+        Resources: {
+          A: {
+            Type: 'AWS::S3::Bucket',
+            Properties: { X: { 'Fn::FindInMap': ['Zones', { Ref: 'AWS::Partition' }, 'name'] } },
+          },
+        },
+      },
+      'Zones: the template has no aws.name in this mapping',
+    ],
+    [
       'an attribute that is not known',
       {
         Resources: {
@@ -147,6 +162,19 @@ describe('a template that CloudFormation would read differently', () => {
       "/nowhere/manifest.json: not readable; is this what 'cdk synth' wrote?",
     );
   });
+});
+
+test('a mapping gives the value of its two keys', () => {
+  const assembly = anAssembly({
+    Mappings: { Zones: { aws: { id: 'Z1' }, 'aws-cn': { id: 'Z2' } } },
+    Resources: {
+      A: {
+        Type: 'AWS::S3::Bucket',
+        Properties: { X: { 'Fn::FindInMap': ['Zones', { Ref: 'AWS::Partition' }, 'id'] } },
+      },
+    },
+  });
+  expect(assembly.theOnly('AWS::S3::Bucket').properties.X).toBe('Z1');
 });
 
 test('ids look like those of AWS and are the same on every start', () => {

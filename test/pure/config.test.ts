@@ -6,6 +6,9 @@ import { config } from '../../site.config.ts';
 const CONNECTION =
   'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c-0000-4000-8000-000000000000';
 
+const CERTIFICATE =
+  'arn:aws:acm:us-east-1:123456789012:certificate/0f1e2d3c-0000-4000-8000-000000000000';
+
 const complaintsAbout = (value: unknown): string[] => {
   try {
     resolveConfig(value as SiteConfig);
@@ -24,6 +27,7 @@ test('a name is enough: every other option has a default', () => {
     name: 'shop',
     source: { kind: 'codecommit', branch: 'main' },
     build: { kind: 'folder', directory: '.' },
+    domain: undefined,
     immutable: [],
     rebaseShare: 1,
     contentOnDestroy: 'retain',
@@ -52,6 +56,13 @@ test('a gate that is set leaves the others at their defaults', () => {
     ...resolveConfig({ name: 'shop' }).gates,
     links: 'strict',
   });
+});
+
+test('a domain has one name, and no further ones unless they are named', () => {
+  const domain = { name: 'example.com', hostedZoneId: 'Z0123456789ABCDEFGHIJ' };
+  expect(resolveConfig({ name: 'shop', domain }).domain).toEqual({ ...domain, aliases: [] });
+  const certificate = { name: 'xn--bcher-kva.example', aliases: [], certificateArn: CERTIFICATE };
+  expect(resolveConfig({ name: 'shop', domain: certificate }).domain).toEqual(certificate);
 });
 
 test('each kind of source and build fills its own gaps', () => {
@@ -109,7 +120,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention',
   ]);
 });
 
@@ -150,6 +161,104 @@ test('patterns of files that AWS refuses or never matches, and files where it ha
     'site.config.ts:',
     "  - source.paths: no such option; AWS filters a push by its files for connections only: leave it out, or use kind 'connection'",
   ]);
+});
+
+describe('of a domain', () => {
+  const HOST_NAME =
+    "use a host name in lower case, such as 'www.example.com', with other letters in their xn-- form";
+  const ZONE = { name: 'www.example.com', hostedZoneId: 'Z0123456789ABCDEFGHIJ' };
+  const names = (count: number) =>
+    Array.from({ length: count }, (_, index) => `n${index}.example.com`);
+  const complaints = (domain: unknown) => complaintsAbout({ name: 'shop', domain }).slice(1);
+
+  test('every mistake is told, and with what to write instead', () => {
+    expect(
+      complaints({
+        name: 'https://www.example.com',
+        aliases: [
+          'Example.com',
+          '*.example.com',
+          'example.com.',
+          'a_b.example.com',
+          '-a.example.com',
+          '192.0.2.1',
+          'localhost',
+          `${'a'.repeat(64)}.example.com`,
+          'd111111abcdef8.cloudfront.net',
+        ],
+        hostedZoneId: '/hostedzone/Z0123456789ABCDEFGHIJ',
+        certificateArn: CERTIFICATE.replace('us-east-1', 'eu-west-1'),
+        zone: 'example.com',
+      }),
+    ).toEqual([
+      `  - domain.name: got "https://www.example.com"; ${HOST_NAME}`,
+      `  - domain.aliases.0: got "Example.com"; ${HOST_NAME}`,
+      `  - domain.aliases.1: got "*.example.com"; ${HOST_NAME}`,
+      `  - domain.aliases.2: got "example.com."; ${HOST_NAME}`,
+      `  - domain.aliases.3: got "a_b.example.com"; ${HOST_NAME}`,
+      `  - domain.aliases.4: got "-a.example.com"; ${HOST_NAME}`,
+      `  - domain.aliases.5: got "192.0.2.1"; ${HOST_NAME}`,
+      `  - domain.aliases.6: got "localhost"; ${HOST_NAME}`,
+      `  - domain.aliases.7: got "${'a'.repeat(64)}.example.com"; ${HOST_NAME}`,
+      '  - domain.aliases.8: got "d111111abcdef8.cloudfront.net"; use a name of your own: the names of cloudfront.net are given by CloudFront',
+      `  - domain.hostedZoneId: got "/hostedzone/Z0123456789ABCDEFGHIJ"; use the id of a public hosted zone, such as 'Z0123456789ABCDEFGHIJ', without /hostedzone/`,
+      `  - domain.certificateArn: got "${CERTIFICATE.replace('us-east-1', 'eu-west-1')}"; use the ARN of an issued certificate in us-east-1, the one Region that CloudFront takes them from: arn:aws:acm:us-east-1:ACCOUNT:certificate/ID`,
+      '  - domain.zone: no such option; use one of name, aliases, hostedZoneId, certificateArn',
+    ]);
+  });
+
+  test.each<[string, object, string]>([
+    [
+      'neither zone nor certificate',
+      { hostedZoneId: undefined },
+      "give either hostedZoneId (the stack makes certificate and records) or certificateArn (the records are the stack's outputs)",
+    ],
+    [
+      'both of them',
+      { certificateArn: CERTIFICATE },
+      "give either hostedZoneId (the stack makes certificate and records) or certificateArn (the records are the stack's outputs)",
+    ],
+    [
+      'a name twice',
+      { aliases: ['example.com', 'www.example.com'] },
+      'name every name once, in name or in aliases',
+    ],
+    [
+      'names that are in no zone together',
+      { aliases: ['www.example.org'] },
+      'use names that one hosted zone can hold, such as www.example.com and example.com, or give certificateArn',
+    ],
+    [
+      'more names than a certificate has',
+      { aliases: names(10) },
+      'use at most 10 names together, as many as ACM puts into a certificate by default, or make a certificate with more and give certificateArn',
+    ],
+    [
+      'a name that no certificate is named by',
+      { name: `${'a'.repeat(53)}.example.com` },
+      'use a name of up to 64 characters, as long as ACM names a certificate, or give certificateArn',
+    ],
+  ])('%s', (_, over, instead) => {
+    const { name, ...zone } = ZONE;
+    const domain = { name, aliases: [], ...zone, ...over };
+    expect(complaints(domain)).toEqual([`  - domain: got ${JSON.stringify(domain)}; ${instead}`]);
+  });
+
+  test.each([
+    ['more names', { aliases: names(99) }],
+    ['names of several zones', { aliases: ['www.example.org'] }],
+    ['a longer name', { name: `${'a'.repeat(53)}.example.com` }],
+  ])('a certificate of your own may have %s', (_, over) => {
+    const { hostedZoneId: _zone, ...name } = ZONE;
+    expect(complaints({ ...name, certificateArn: CERTIFICATE, ...over })).toEqual([]);
+  });
+
+  test('CloudFront takes 100 names, whatever the certificate', () => {
+    const { hostedZoneId: _zone, ...name } = ZONE;
+    expect(complaints({ ...name, certificateArn: CERTIFICATE, aliases: names(100) })).toEqual([
+      expect.stringContaining('; use at most 99, as many as CloudFront takes'),
+    ]);
+  });
 });
 
 describe('a value that would fail only in AWS is refused here', () => {

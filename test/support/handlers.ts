@@ -410,6 +410,8 @@ export class KeyValueStoreFake {
 /** The site as its edge answers: the release that the store names, and every page of it. */
 export class SiteFake {
   readonly calls: string[] = [];
+  /** What the requests were for. */
+  readonly hosts = new Set<string | undefined>();
   /** Of every page but the probe's. */
   status = 200;
   /** Used up one by one. */
@@ -422,6 +424,7 @@ export class SiteFake {
 
   readonly answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     this.calls.push(`${request.method} ${request.url}`);
+    this.hosts.add(request.headers.host);
     const fault = this.faults.shift();
     if (fault) return fail(response, fault);
     const live = JSON.parse(this.#store.values.get('live') ?? '{}').id;

@@ -13,16 +13,28 @@ export const aConfig = (over: Partial<SiteConfig> = {}): SiteConfig => ({
   ...over,
 });
 
+/** A site with two names of its own, its DNS in Route 53 or elsewhere. */
+const NAMES = { name: 'www.example.com', aliases: ['example.com'] } as const;
+export const ZONE_DOMAIN = { ...NAMES, hostedZoneId: 'Z0123456789ABCDEFGHIJ' } as const;
+export const CERTIFICATE_DOMAIN = {
+  ...NAMES,
+  certificateArn:
+    'arn:aws:acm:us-east-1:123456789012:certificate/0f1e2d3c-0000-4000-8000-000000000000',
+} as const;
+
 /** The flags that `cdk deploy` uses: without them a test is about a stack that nobody owns. */
 export const cdkJson = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
 ) as { app: string; context: Record<string, unknown> };
 
 /** The stack of a config, its functions not bundled: what is in the bundles is not the subject. */
-export function aStack(over: Partial<SiteConfig> = {}): SiteStack {
+export function aStack(
+  over: Partial<SiteConfig> = {},
+  region: string | undefined = over.domain === undefined ? 'eu-west-1' : 'us-east-1',
+): SiteStack {
   const app = new App({ context: { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] } });
   const config = resolveConfig(aConfig(over));
-  return new SiteStack(app, config.name, { config, env: { region: 'eu-west-1' } });
+  return new SiteStack(app, config.name, { config, env: { region } });
 }
 
 const memo = new Map<string, Template>();

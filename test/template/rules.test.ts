@@ -11,7 +11,7 @@ import type { SiteConfig } from '../../lib/config.ts';
 import type { SiteStack } from '../../lib/site-stack.ts';
 import { Assembly } from '../../local/assembly/assembly.ts';
 import { config } from '../../site.config.ts';
-import { aStack, aTemplate } from '../support/synth.ts';
+import { aStack, aTemplate, CERTIFICATE_DOMAIN, ZONE_DOMAIN } from '../support/synth.ts';
 
 const CONNECTION = {
   kind: 'connection',
@@ -43,6 +43,8 @@ describe("cdk-nag's AwsSolutions pack", () => {
       },
     ],
     ['a zip in S3', { source: UPLOAD }],
+    ['a domain in a hosted zone', { domain: ZONE_DOMAIN }],
+    ['a domain with a certificate', { domain: CERTIFICATE_DOMAIN, immutable: ['assets/*'] }],
   ])('has nothing left to say: %s', (_, over) => {
     expect(() => audit(aStack(over))).not.toThrow();
   });

@@ -2,13 +2,23 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import type { ResolvedConfig } from '../../config.ts';
 
-/** The viewer-request function as it is deployed. */
-export const routerCode = ({ name, source }: Pick<ResolvedConfig, 'name' | 'source'>): string =>
-  edgeCode('viewer-request.js', {
-    name,
-    toPublish:
-      source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
-  });
+/** What of the configuration the functions depend on; what is missing is off. */
+export type EdgeConfig = Pick<ResolvedConfig, 'name' | 'source'> &
+  Partial<Pick<ResolvedConfig, 'domain'>>;
+
+/** The viewer-request function of the pages as it is deployed. */
+export const routerCode = (config: EdgeConfig): string =>
+  edgeCode('viewer-request.js', settings(config));
+
+/** That of the pool, which has one only where the site has a domain. */
+export const poolCode = (config: EdgeConfig): string =>
+  edgeCode('pool-request.js', settings(config));
+
+const settings = ({ name, source, domain }: EdgeConfig) => ({
+  name,
+  toPublish: source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
+  canonicalHost: domain?.name,
+});
 
 /**
  * A file of this folder as one CloudFront function: what it imports is put in, its `SETTINGS.x` become these values,

@@ -9,10 +9,16 @@
  */
 import cf from 'cloudfront';
 import crypto from 'crypto';
+import { canonicalHost } from './canonical-host.js';
+import { redirect } from './redirect.js';
 
 export async function handler(event) {
   const request = event.request;
   try {
+    if (SETTINGS.canonicalHost) {
+      const host = canonicalHost(request);
+      if (host) return redirect(request, host + request.uri);
+    }
     const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
