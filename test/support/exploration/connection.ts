@@ -25,12 +25,13 @@ interface Passage {
   /** How the first attempt has ended, if it was made before the client was asked. */
   first?: Promise<Answered> | undefined;
   answered?: Answered;
+  attempts: number;
 }
 
 /**
  * A client of S3 and one of the key-value store, as the functions have them, over no network. They are dear to make, so
- * one process hands them on to another. What they make of a command and of an answer is always the same: they
- * are asked once for each, and again only where something went wrong on the way.
+ * one process hands them on to another. What they make of a command and of the answer to its first attempt is always the
+ * same: they are asked once for each, and again only where something went wrong on the way.
  */
 export class Connection {
   static readonly #free: Connection[] = [];
@@ -68,7 +69,7 @@ export class Connection {
     const send = client.send.bind(client) as unknown as Send;
     const remembering: Send = async (command, options = {}) => {
       const question = `${command.constructor.name} ${JSON.stringify(command.input)}`;
-      const passage: Passage = { question };
+      const passage: Passage = { question, attempts: 0 };
       const request = Connection.#requests.get(question);
       if (request) {
         passage.first = this.#send(service, request, options.abortSignal);
@@ -78,17 +79,18 @@ export class Connection {
       }
       try {
         const output = await send(command, { ...options, ...{ passage } });
-        remember(passage.answered, () => copyOf(output, passage.answered));
+        remember(passage, () => copyOf(output, passage.answered));
         return output;
       } catch (error) {
-        remember(passage.answered, () => {
+        remember(passage, () => {
           throw error;
         });
         throw error;
       }
     };
-    const remember = (answered: Answered | undefined, output: () => object) => {
-      if (answered) Connection.#outputs.set(answered, output);
+    const remember = ({ answered, attempts }: Passage, output: () => object) => {
+      // An output says how many attempts it took.
+      if (answered && attempts === 1) Connection.#outputs.set(answered, output);
     };
     return Object.assign(client, { send: remembering });
   }
@@ -119,6 +121,7 @@ export class Connection {
         ) => {
           const { first, question } = passage;
           passage.first = undefined;
+          passage.attempts += 1;
           delete passage.answered;
           const request = await asked(sdkRequest);
           Connection.#requests.set(question, request);
