@@ -4,6 +4,7 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -131,5 +132,12 @@ describe('npx cdk synth', () => {
     });
     // In one call: it takes longer to start than to look at a template.
     execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`), ...others]);
+  });
+
+  test.runIf(cfnLint)('and so does that of a site with names of its own', () => {
+    const file = join(out, 'domain.template.json');
+    const domain = aStack({ domain: ZONE_DOMAIN, immutable: ['assets/*'] });
+    writeFileSync(file, JSON.stringify(Template.fromStack(domain).toJSON()));
+    execFileSync('cfn-lint', ['--non-zero-exit-code', 'error', '--format', 'parseable', file]);
   });
 });
