@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Parser } from 'htmlparser2';
 import pMap from 'p-map';
+import { fileFor } from '../../lib/release/addresses.ts';
 import { ERROR_PAGE_PATH, matchesPattern, RELEASE_PROBE_PATH } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
 import { isPage } from './content-type.ts';
@@ -302,17 +303,6 @@ function decoded(pathname: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Where the router leads an address: the same lines as in `lib/hosting/edge/viewer-request.js`, which CloudFront
- * runs as it stands and which can share nothing. A test runs both.
- */
-export function fileFor(uri: string): string {
-  if (uri.startsWith('/.well-known/')) return uri;
-  const name = uri.slice(uri.lastIndexOf('/') + 1);
-  if (name === '') return `${uri}index.html`;
-  return name.includes('.') ? uri : `${uri}/index.html`;
 }
 
 type Fault = 'missing' | 'malformed' | 'relative';

@@ -45,6 +45,11 @@ export function edgeCode(file: string, settings: Readonly<Record<string, unknown
     ),
     logLevel: 'silent',
   });
-  // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
-  return (outputFiles[0]?.text ?? '').replace(/^export \{\n\s*handler\n\};\n/m, '');
+  return (
+    (outputFiles[0]?.text ?? '')
+      // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
+      .replace(/^export \{\n\s*handler\n\};\n/m, '')
+      // Where each part began, which nobody at the edge can look up.
+      .replace(/^\n?\/\/ \S+\.(?:js|ts)\n/gm, '')
+  );
 }

@@ -9,6 +9,7 @@
  */
 import cf from 'cloudfront';
 import crypto from 'crypto';
+import { fileFor } from '../../release/addresses.ts';
 
 export async function handler(event) {
   const request = event.request;
@@ -30,13 +31,6 @@ export async function handler(event) {
     if (published) console.log(`No release to lead to: ${error}`);
     return published ? failing() : waiting();
   }
-}
-
-function fileFor(uri) {
-  if (uri.startsWith('/.well-known/')) return uri;
-  const name = uri.slice(uri.lastIndexOf('/') + 1);
-  if (name === '') return `${uri}index.html`;
-  return name.includes('.') ? uri : `${uri}/index.html`;
 }
 
 // The newest layer with the file, or the base. lambda/upload/layers.ts writes what this reads.
