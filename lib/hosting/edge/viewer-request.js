@@ -35,19 +35,23 @@ export async function handler(event) {
 
 // The newest layer with the file, or the base. lambda/upload/layers.ts writes what this reads.
 function homeOf(file, live) {
-  let path = file.slice(1);
-  try {
-    path = decodeURIComponent(path);
-  } catch (_) {
-    // No such file.
-  }
-  const hash = crypto.createHash('sha256').update(path.replace(/\+/g, ' ')).digest('hex');
+  const hash = hashOf(file);
   const layers = (live.delta || '').split(' ');
   for (let i = 1; i < layers.length; i += 2) {
     const name = layers[i - 1];
     if (holds(layers[i], hash)) return live.id.slice(0, live.id.length - name.length) + name;
   }
   return live.base;
+}
+
+function hashOf(file) {
+  let path = file.slice(1);
+  try {
+    path = decodeURIComponent(path);
+  } catch (_) {
+    // No such file.
+  }
+  return crypto.createHash('sha256').update(path.replace(/\+/g, ' ')).digest('hex');
 }
 
 // A Bloom filter: how many places to ask for, then six bits a character.
