@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
 import { type SourceConfig, source } from './options/source.ts';
+import { healthHasNoRedirect, type UrlsConfig, urls } from './options/urls.ts';
 import {
   matchesPattern,
   RELEASE_PROBE_PATH,
@@ -101,6 +102,13 @@ export interface SiteConfig {
    * @default { newest: 10, days: 30 }
    */
   readonly retention?: RetentionConfig;
+
+  /**
+   * Which addresses a page has, and what is shown where there is none.
+   *
+   * @default { style: 'any', fallback: 'none' }
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -203,13 +211,14 @@ type Complete<T> = T extends unknown ? { readonly [K in keyof T]-?: T[K] } : nev
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
 export type ResolvedConfig = Complete<
-  Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health' | 'retention'>
+  Omit<SiteConfig, 'source' | 'build' | 'gates' | 'health' | 'retention' | 'urls'>
 > & {
   readonly source: Complete<SourceConfig>;
   readonly build: Complete<BuildConfig>;
   readonly gates: Complete<GatesConfig>;
   readonly health: Complete<HealthConfig>;
   readonly retention: Complete<RetentionConfig>;
+  readonly urls: Complete<UrlsConfig>;
 };
 
 /**
@@ -231,7 +240,7 @@ export const DEFAULT_CONTENT_SECURITY_POLICY = [
  * @throws Error naming every mistake at once: the option, the value received, what to write instead.
  */
 export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): ResolvedConfig {
-  const checked = v.safeParse(siteConfig, config);
+  const checked = v.safeParse(v.pipe(siteConfig, healthHasNoRedirect()), config);
   if (!checked.success) {
     throw new Error(
       [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
@@ -364,4 +373,5 @@ const siteConfig = options({
   gates: v.optional(gates, {}),
   health: v.optional(health, {}),
   retention: v.optional(retention, {}),
+  urls: v.optional(urls, {}),
 });

@@ -14,7 +14,7 @@ import {
 import { errorTtl, lifetimeOf } from './expiration.ts';
 import { compileEdgeFunction, type EdgeFunction } from './function-sandbox.ts';
 import { FUNCTION_FAILED, ownErrorPage, refusalOf } from './own-errors.ts';
-import { isInvalidatedBy, matchesPattern, splitTarget } from './paths.ts';
+import { isInvalidatedBy, matchesPattern, rawQueryOf, splitTarget } from './paths.ts';
 import {
   isNotModified,
   notModified,
@@ -219,7 +219,7 @@ export class Edge {
     });
     let returned: unknown;
     try {
-      returned = await this.#functions.get(source.arn)?.run(event);
+      returned = await this.#functions.get(source.arn)?.run(event, rawQueryOf(request.target));
     } catch (error) {
       this.#stats.functionErrors += 1;
       this.#log(`${source.logicalId} failed at ${request.target}: ${(error as Error).message}`);

@@ -24,8 +24,10 @@ export interface EdgeFunction {
   /**
    * Calls the handler with a copy of the event and resolves with a copy of what it returned.
    * Rejects when it throws, runs out of time, never answers or returns what JSON cannot hold.
+   *
+   * @param rawQuery - what `request.rawQueryString()` answers: the query as it was sent; undefined without a `?`
    */
-  run(event: unknown): Promise<unknown>;
+  run(event: unknown, rawQuery?: string): Promise<unknown>;
 }
 
 /**
@@ -45,7 +47,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
   const { keyValueStore, log = () => {}, timeLimitMs = 2000 } = options;
   const script = new vm.Script(wrapped(options.code), { filename: 'viewer-request.js' });
 
-  const run = (event: unknown): Promise<unknown> =>
+  const run = (event: unknown, rawQuery?: string): Promise<unknown> =>
     new Promise((resolve, reject) => {
       // A context each, as CloudFront keeps no state either; it costs well under a millisecond. Its
       // promises are settled inside the call that runs its code ('afterEvaluate'), which is
@@ -102,7 +104,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
       evaluate(() => {
         const start = PRELUDE.runInContext(context) as Start;
         const define = script.runInContext(context) as unknown;
-        start(host, define, JSON.stringify(event));
+        start(host, define, JSON.stringify(event), rawQuery);
       });
     });
 
@@ -117,7 +119,7 @@ interface Host {
   succeed(json: string | undefined): void;
   fail(reason: string): void;
 }
-type Start = (host: Host, define: unknown, event: string) => void;
+type Start = (host: Host, define: unknown, event: string, rawQuery?: string) => void;
 
 /** The one name that the host adds to the sandbox; deleted before the function's code runs. */
 const WORK = '__work';
@@ -127,7 +129,7 @@ const ENTER = new vm.Script(`{ const work = ${WORK}; delete globalThis.${WORK}; 
  * Runs inside the sandbox, so that all the function can touch was made there: the event, the
  * store's promises, the errors. Hands data over as text.
  */
-const PRELUDE = new vm.Script(`(host, define, event) => {
+const PRELUDE = new vm.Script(`(host, define, event, rawQuery) => {
   'use strict';
   // What V8 has and the runtime does not document.
   for (const name of ['AggregateError', 'Atomics', 'BigInt', 'BigInt64Array', 'BigUint64Array',
@@ -199,7 +201,10 @@ const PRELUDE = new vm.Script(`(host, define, event) => {
   };
   (async () => {
     const handler = define(modules);
-    host.succeed(JSON.stringify(await handler(JSON.parse(event))));
+    const copy = JSON.parse(event);
+    // "General helper methods", CloudFront Developer Guide.
+    if (copy.request) copy.request.rawQueryString = () => rawQuery;
+    host.succeed(JSON.stringify(await handler(copy)));
   })().catch(failed);
 }`);
 

@@ -56,8 +56,14 @@ function unescaped(path: string): string {
 
 /** Splits `/about?x=1` at the first question mark. */
 export function splitTarget(target: string): { path: string; query: string } {
-  const mark = target.indexOf('?');
-  return mark < 0
+  const query = rawQueryOf(target);
+  return query === undefined
     ? { path: target, query: '' }
-    : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+    : { path: target.slice(0, -query.length - 1), query };
+}
+
+/** What follows the first question mark; undefined where there is none. */
+export function rawQueryOf(target: string): string | undefined {
+  const mark = target.indexOf('?');
+  return mark < 0 ? undefined : target.slice(mark + 1);
 }

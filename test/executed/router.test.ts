@@ -1,11 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deltaOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
+import { type Answer, engines, inSandbox, type Store } from '../support/engines.ts';
 
 const NAME = 'my-site';
 const CODE = routerCode({
@@ -17,91 +14,16 @@ const CODE = routerCode({
 const ID = '20261123T061500Z-1a2b3c4';
 const LIVE = JSON.stringify({ id: ID, base: ID, delta: '' });
 
-/** What stands in the key-value store under `live`, or how the store fails. */
-type Store = { live?: string; failing?: 'get' | 'always' };
-interface Answer {
-  uri?: string;
-  statusCode?: number;
-  headers?: Record<string, { value: string }>;
-  body?: string;
-}
-type Route = (uri: string, store?: Store, method?: string) => Promise<Answer>;
-
-const eventOf = (uri: string, method: string) => ({
-  version: '1.0',
-  context: {
-    distributionDomainName: 'd111111abcdef8.cloudfront.net',
-    distributionId: 'EDFDVBD6EXAMPLE',
-    eventType: 'viewer-request',
-    requestId: 'EXAMPLE',
-  },
-  viewer: { ip: '198.51.100.11' },
-  request: { method, uri, querystring: {}, headers: { host: { value: 'x' } }, cookies: {} },
-});
-
-/** In a bare node:vm context, as the local edge runs it. */
-function inSandbox(reads: string[] = []): Route {
-  return async (uri, store = { live: LIVE }, method = 'GET') => {
-    let failures = { get: 1, always: Number.POSITIVE_INFINITY, never: 0 }[store.failing ?? 'never'];
-    const keyValueStore = {
-      get: async (key: string) => {
-        reads.push(key);
-        if (failures-- > 0) throw new Error('the store is unavailable');
-        return key === 'live' ? store.live : undefined;
-      },
-    };
-    const router = compileEdgeFunction({ code: CODE, keyValueStore });
-    return (await router.run(eventOf(uri, method))) as Answer;
-  };
-}
-
-const hasNjs = spawnSync('njs', ['-v']).status === 0;
-
-/** In Debian's njs, which runs the dialect that CloudFront documents. */
-function inNjs(folder: string): Route {
-  return async (uri, store = { live: LIVE }, method = 'GET') => {
-    writeFileSync(
-      join(folder, 'cloudfront'),
-      `const store = ${JSON.stringify(store)};
-       export default { kvs() { return {
-         async get(key, options) {
-           if (store.failing) throw new Error('the store is unavailable');
-           if (key !== 'live' || store.live === undefined) throw new Error('no such key');
-           return options.format === 'json' ? JSON.parse(store.live) : store.live;
-         },
-         async exists(key) {
-           if (store.failing === 'always') throw new Error('the store is unavailable');
-           return key === 'live' && store.live !== undefined;
-         },
-       }; } };`,
-    );
-    const event = JSON.stringify(eventOf(uri, method));
-    const show = `handler(${event}).then((answer) => console.log('ANSWER ' + JSON.stringify(answer)));`;
-    writeFileSync(join(folder, 'router.js'), `${CODE}\n${show}`);
-    const output = execFileSync('njs', ['-p', folder, join(folder, 'router.js')]).toString();
-    return JSON.parse(output.slice(output.indexOf('ANSWER ') + 7));
-  };
-}
-
-const engines: [string, boolean, () => { route: Route; end: () => void }][] = [
-  ['node:vm', true, () => ({ route: inSandbox(), end: () => {} })],
-  [
-    'njs',
-    hasNjs,
-    () => {
-      const folder = mkdtempSync(join(tmpdir(), 'router-'));
-      return { route: inNjs(folder), end: () => rmSync(folder, { recursive: true }) };
-    },
-  ],
-];
+/** Asks the default router, with a live release unless the test says otherwise. */
+type Route = (target: string, store?: Store, method?: string) => Promise<Answer>;
 
 for (const [engine, present, start] of engines) {
   describe.skipIf(!present)(`the shipped router in ${engine}`, () => {
     let route: Route;
     beforeAll(() => {
-      const started = start();
-      route = started.route;
-      return started.end;
+      const { ask, end } = start(CODE);
+      route = (target, store = { live: LIVE }, method) => ask(target, store, method);
+      return end;
     });
 
     test.each([
@@ -237,7 +159,7 @@ for (const [engine, present, start] of engines) {
 
 test('a page costs one read of the store', async () => {
   const reads: string[] = [];
-  await inSandbox(reads)('/about');
+  await inSandbox(CODE, reads)('/about', { live: LIVE });
   expect(reads).toEqual(['live']);
 });
 
@@ -249,6 +171,6 @@ test('the cause of a failure is in the log of the function', async () => {
     keyValueStore,
     log: (line) => lines.push(line),
   });
-  await router.run(eventOf('/', 'GET'));
+  await router.run({ request: { method: 'GET', uri: '/', querystring: {} } });
   expect(lines).toEqual(['No release to lead to: Error: "live" names no release']);
 });

@@ -22,6 +22,7 @@ const plan = (files: readonly ArtifactFile[], live?: Manifest, id = B) =>
     files,
     live,
     immutable: ['assets/*', 'fonts/?.woff2'],
+    addressing: {},
     limits: LIMITS,
   });
 
@@ -87,6 +88,7 @@ test('a file that only now falls under a pattern goes into the pool', () => {
     files: [file('assets/app.js', 'old')],
     live: undefined,
     immutable: [],
+    addressing: {},
     limits: LIMITS,
   }).manifest;
   const { pool, problems } = plan([file('assets/app.js', 'new')], live);
@@ -156,6 +158,7 @@ describe('against the live release', () => {
       files: [file('index.html'), file('a.html', 'new')],
       live,
       immutable: [],
+      addressing: {},
       limits: { ...LIMITS, rebaseShare: 0.5 },
     });
     expect(keys(put)).toEqual([`releases/${B}/a.html`]);

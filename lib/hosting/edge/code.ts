@@ -1,10 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import type { ResolvedConfig } from '../../config.ts';
+import { START_PAGE_KEY } from '../../release/contract.ts';
 
 /** The viewer-request function as it is deployed. */
-export const routerCode = ({ name, source }: Pick<ResolvedConfig, 'name' | 'source'>): string =>
-  edgeCode('viewer-request.js', { name, branch: source.branch });
+export const routerCode = ({
+  name,
+  source,
+  urls,
+}: Pick<ResolvedConfig, 'name' | 'source'> & Partial<Pick<ResolvedConfig, 'urls'>>): string =>
+  edgeCode('viewer-request.js', {
+    name,
+    branch: source.branch,
+    styles: urls !== undefined && urls.style !== 'any',
+    startPage: `/${START_PAGE_KEY}`,
+    singlePage: urls?.fallback === 'single-page',
+  });
 
 /**
  * A file of this folder as one CloudFront function: what it imports is put in, its `SETTINGS.x` become these values,

@@ -9,7 +9,8 @@
  */
 import cf from 'cloudfront';
 import crypto from 'crypto';
-import { fileFor } from '../../release/addresses.ts';
+import { addressFor, fileFor } from '../../release/addresses.ts';
+import { redirect } from './redirect.js';
 
 export async function handler(event) {
   const request = event.request;
@@ -17,7 +18,16 @@ export async function handler(event) {
     const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
-    const file = fileFor(request.uri);
+    if (SETTINGS.styles) {
+      // In place of `/`, should CloudFront put the default root object there before it asks: delivery.ts.
+      if (request.uri === SETTINGS.startPage) request.uri = '/';
+      const address = addressFor(request.uri, live.style);
+      if (address !== request.uri) return redirect(request, address);
+    }
+    let file = fileFor(request.uri);
+    if (SETTINGS.singlePage && live.pages !== undefined && file !== request.uri) {
+      if (!live.pages || !holds(live.pages, hashOf(file))) file = '/index.html';
+    }
     request.uri = `/releases/${homeOf(file, live)}${file}`;
     return request;
   } catch (error) {
