@@ -3,11 +3,16 @@ import { fullAncestor } from 'acorn-walk';
 import { describe, expect, test } from 'vitest';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
 
+const LONGEST = {
+  name: 'a'.repeat(30),
+  source: { kind: 'codecommit', branch: 'feature/'.padEnd(80, 'b') },
+} as const;
 /** What is deployed, by the file that it is made of. */
 const SHIPPED: Readonly<Record<string, string>> = {
-  'viewer-request.js': routerCode({
-    name: 'a'.repeat(30),
-    source: { kind: 'codecommit', branch: 'feature/'.padEnd(80, 'b') },
+  'viewer-request.js': routerCode(LONGEST),
+  'viewer-request.js with URL styles': routerCode({
+    ...LONGEST,
+    urls: { style: 'directory', fallback: 'single-page' },
   }),
 };
 
