@@ -145,6 +145,10 @@ export function planRelease(input: PlanInput): Plan {
 export const differs = (path: string): string =>
   `${path}: is in the pool with other bytes; give it a name that changes with its content, or take it out of the immutable patterns`;
 
+/** Outside the pool the router encodes it. */
+const hasPlus = (path: string): string =>
+  `${path}: has a plus in its name, which S3 takes for a space where no router encodes it; rename it, or take it out of the immutable patterns`;
+
 const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
   a.path < b.path ? -1 : 1;
 
@@ -157,6 +161,7 @@ function planPool(files: readonly ArtifactFile[], live: Manifest | undefined) {
   );
   for (const file of files) {
     // In the pool a file stands at its public path, because no function runs there to rewrite it.
+    if (file.path.includes('+')) problems.push(hasPlus(file.path));
     const pooled = inLivePool.get(file.path);
     if (pooled === undefined) {
       pool.push({ ...file, key: file.path });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { pointerText } from '../../lambda/shared/pointer.ts';
 import { deltaOf, holds, layersOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { type ArtifactFile, planRelease } from '../../lambda/upload/plan.ts';
 import type { Manifest } from '../../lib/release/contract.ts';
@@ -78,6 +79,31 @@ test('a known name with other bytes is a problem that names the file', () => {
   expect(problems).toEqual([
     'assets/app.js: is in the pool with other bytes; give it a name that changes with its content, or take it out of the immutable patterns',
   ]);
+});
+
+test('a plus in the name of a pool file stops the release: no router encodes it there', () => {
+  expect(plan([file('assets/+page-1.js'), file('a+b.html')]).problems).toEqual([
+    'assets/+page-1.js: has a plus in its name, which S3 takes for a space where no router encodes it; rename it, or take it out of the immutable patterns',
+  ]);
+});
+
+test('the pointer says what is to be known of addresses, and keeps within its kilobyte', () => {
+  const addressing = { style: 'file', pages: 'x'.repeat(641) } as const;
+  const site = Array.from({ length: 60 }, (_, index) => file(`${index}.html`));
+  const given = {
+    revision: 'r',
+    createdAt: new Date(0),
+    immutable: [],
+    addressing,
+    limits: LIMITS,
+  };
+  const first = planRelease({ ...given, id: A, files: site, live: undefined });
+  expect(first.pointer).toEqual({ id: A, base: A, delta: '', ...addressing });
+  const changed = site.map((one, index) => (index < 20 ? { ...one, sha256: 'new' } : one));
+  const next = planRelease({ ...given, id: B, files: changed, live: first.manifest });
+  expect(next.pointer).toMatchObject({ id: B, base: A, ...addressing });
+  expect(next.pointer.delta).not.toBe('');
+  expect(() => pointerText(next.pointer)).not.toThrow();
 });
 
 test('a file that only now falls under a pattern goes into the pool', () => {

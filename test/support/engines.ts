@@ -68,10 +68,13 @@ function inNjs(code: string, folder: string): Ask {
     const rawQuery = JSON.stringify(rawQueryOf(target)) ?? 'undefined';
     const run = `const event = ${JSON.stringify(eventOf(target, method))};
        event.request.rawQueryString = () => ${rawQuery};
-       handler(event).then((answer) => console.log('ANSWER ' + JSON.stringify(answer)));`;
+       handler(event).then((answer) => {
+         // njs breaks lines of 2,048 characters.
+         JSON.stringify(answer).match(/.{1,1000}/g).forEach((part) => console.log('ANSWER ' + part));
+       });`;
     writeFileSync(join(folder, 'function.js'), `${code}\n${run}`);
     const output = execFileSync('njs', ['-p', folder, join(folder, 'function.js')]).toString();
-    return JSON.parse(output.slice(output.indexOf('ANSWER ') + 7));
+    return JSON.parse([...output.matchAll(/^ANSWER (.*)$/gm)].map(([, part]) => part).join(''));
   };
 }
 

@@ -28,7 +28,14 @@ export async function handler(event) {
     if (SETTINGS.singlePage && live.pages !== undefined && file !== request.uri) {
       if (!live.pages || !holds(live.pages, hashOf(file))) file = '/index.html';
     }
-    request.uri = `/releases/${homeOf(file, live)}${file}`;
+    // S3 takes a plus in an address for a space.
+    const key = file.replace(/\+/g, '%2B');
+    // CloudFront refuses to go on with 8,192 characters, the query included. No key has more than 1,024 bytes, three
+    // characters each at most, and no query is part of one: `/` has no file either.
+    request.uri = `/releases/${homeOf(file, live)}${key.length > 3072 ? '/' : key}`;
+    if (request.rawQueryString && (request.rawQueryString() || '').length > 4096) {
+      request.querystring = {};
+    }
     return request;
   } catch (error) {
     // `get` rejects alike for a missing key and a failing store.
