@@ -31,5 +31,6 @@ export const config: SiteConfig = {
   // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },
   // health: { path: '/', deadlineSeconds: 120 },
   // retention: { newest: 10, days: 30 },
+  // urls: { style: 'any', fallback: 'none' },
   // contentSecurityPolicy: "default-src 'self'; …",
 };
