@@ -36,4 +36,5 @@ export const config: SiteConfig = {
   // health: { path: '/', deadlineSeconds: 120 },
   // retention: { newest: 10, days: 30 },
   // headers: { contentSecurityPolicy: "default-src 'self'; …", permissionsPolicy: 'camera=()', custom: { 'X-Team': 'web' } },
+  // urls: { style: 'any', fallback: 'none' },
 };

@@ -183,6 +183,7 @@ async function runOf(
       files,
       live,
       immutable: [],
+      addressing: {},
       limits: LIMITS,
     });
     const took = performance.now() - began;

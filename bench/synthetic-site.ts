@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fileFor } from '../lambda/upload/links.ts';
+import { fileFor } from '../lib/release/addresses.ts';
 import { randomFrom } from './random.ts';
 
 /** Fewer would leave nothing to tell a small change from a large one. */

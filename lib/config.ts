@@ -4,6 +4,7 @@ import { atLeastOne, options, text } from './options/checks.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
 import { type SourceConfig, source } from './options/source.ts';
+import { healthHasNoRedirect, type UrlsConfig, urls } from './options/urls.ts';
 import {
   matchesPattern,
   RELEASE_PROBE_PATH,
@@ -108,6 +109,13 @@ export interface SiteConfig {
    * @default { newest: 10, days: 30 }
    */
   readonly retention?: RetentionConfig;
+
+  /**
+   * Which addresses a page has, and what is shown where there is none.
+   *
+   * @default { style: 'any', fallback: 'none' }
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -215,7 +223,7 @@ export type ResolvedConfig = Readonly<v.InferOutput<typeof siteConfig>>;
  * @throws Error naming every mistake at once: the option, the value received, what to write instead.
  */
 export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): ResolvedConfig {
-  const checked = v.safeParse(siteConfig, config);
+  const checked = v.safeParse(v.pipe(siteConfig, healthHasNoRedirect()), config);
   if (!checked.success) {
     throw new Error(
       [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
@@ -342,4 +350,5 @@ const siteConfig = options({
   gates: v.optional(gates, {}),
   health: v.optional(health, {}),
   retention: v.optional(retention, {}),
+  urls: v.optional(urls, {}),
 });

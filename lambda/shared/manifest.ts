@@ -9,7 +9,13 @@ const manifestSchema = v.object({
   id: v.string(),
   revision: v.string(),
   createdAt: v.string(),
-  pointer: v.object({ id: releaseId, base: releaseId, delta: v.string() }),
+  pointer: v.object({
+    id: releaseId,
+    base: releaseId,
+    delta: v.string(),
+    style: v.optional(v.picklist(['directory', 'file'])),
+    pages: v.optional(v.string()),
+  }),
   files: v.array(
     v.object({
       path: v.string(),

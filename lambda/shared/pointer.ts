@@ -149,12 +149,12 @@ export async function takeBack(
 }
 
 /**
- * The value to store. The router reads these three fields.
+ * The value to store. The router reads these fields, of which the last two are rare.
  *
  * @throws Error if it is larger than the store takes.
  */
-export function pointerText({ id, base, delta }: Pointer): string {
-  const text = JSON.stringify({ id, base, delta });
+export function pointerText({ id, base, delta, style, pages }: Pointer): string {
+  const text = JSON.stringify({ id, base, delta, style, pages });
   const bytes = Buffer.byteLength(text);
   if (bytes > VALUE_BYTES) {
     throw new Error(
@@ -167,9 +167,11 @@ export function pointerText({ id, base, delta }: Pointer): string {
 /** The pointer in a stored value, or nothing if it is none: somebody may have written it by hand. */
 export function readPointer(text: string): Pointer | undefined {
   try {
-    const { id, base, delta } = JSON.parse(text);
+    const { id, base, delta, style, pages } = JSON.parse(text);
     const valid = RELEASE_ID.test(id) && RELEASE_ID.test(base) && typeof delta === 'string';
-    return valid ? { id, base, delta } : undefined;
+    return valid
+      ? { id, base, delta, ...(style && { style }), ...(pages !== undefined && { pages }) }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -6,12 +6,14 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import pMap from 'p-map';
 import { Entry, openPromise, type ZipFile } from 'yauzl';
 import { Failure } from '../shared/failure.ts';
+import type { Placement } from './addressing.ts';
 import { contentType } from './content-type.ts';
 import { problemInName } from './names.ts';
 import type { ArtifactFile } from './plan.ts';
 
 /** A built site as a zip on disk: read file by file, as often as needed, never as a whole. */
 export interface ZipArtifact {
+  /** By the paths that they have in the release. */
   readonly files: readonly ArtifactFile[];
   /** The bytes of a file, from the beginning. */
   open(path: string): Promise<Readable>;
@@ -32,12 +34,14 @@ const SHOWN_PROBLEMS = 20;
  * Memory is needed for the list of files only, some hundred bytes for each.
  *
  * @param visitors what they see now, for the failure's message
+ * @param placeOf where the release has a file; by default where the artifact has it
  * @throws Failure (JobFailed) naming the files that cannot be published: 20 of them, and how many more.
  */
 export async function openArtifact(
   zipFile: string,
   visitors: string,
   signal: AbortSignal,
+  placeOf: Placement = (path) => path,
 ): Promise<ZipArtifact> {
   let zip: ZipFile;
   try {
@@ -47,7 +51,7 @@ export async function openArtifact(
     throw unreadable(error, visitors);
   }
   try {
-    const entries = await readEntries(zip, visitors, signal);
+    const entries = await readEntries(zip, placeOf, visitors, signal);
     const open = (entry: Entry) => openEntry(zip, zipFile, entry);
     const damaged: string[] = [];
     const files = await pMap(
@@ -71,8 +75,15 @@ export async function openArtifact(
   }
 }
 
-async function readEntries(zip: ZipFile, visitors: string, signal: AbortSignal) {
+async function readEntries(
+  zip: ZipFile,
+  placeOf: Placement,
+  visitors: string,
+  signal: AbortSignal,
+) {
   const entries = new Map<string, Entry>();
+  /** Names in the artifact, where the release has another. */
+  const renamed = new Map<string, string>();
   const problems: string[] = [];
   try {
     for await (const entry of zip.eachEntry()) {
@@ -83,12 +94,20 @@ async function readEntries(zip: ZipFile, visitors: string, signal: AbortSignal) 
       const name = raw.toString('utf8');
       const isFolder = name.endsWith('/');
       const path = isFolder ? name.slice(0, -1) : name;
-      const problem = isUtf8(raw) ? problemInName(path) : 'the name is not UTF-8';
+      const place = isFolder ? path : placeOf(path);
+      const problem = isUtf8(raw)
+        ? (problemInName(path) ?? problemInName(place))
+        : 'the name is not UTF-8';
       const problemInEntry = isFolder ? undefined : problemIn(entry);
+      const other = entries.has(place) ? (renamed.get(place) ?? place) : undefined;
       if (problem) problems.push(`${JSON.stringify(name)}: ${problem}`);
       else if (problemInEntry) problems.push(`${path}: ${problemInEntry}`);
-      else if (entries.has(path)) problems.push(`${path}: is in the artifact twice`);
-      else if (!isFolder) entries.set(path, slim(entry));
+      else if (other === path) problems.push(`${path}: is in the artifact twice`);
+      else if (other !== undefined) problems.push(samePage(path, other));
+      else if (!isFolder) {
+        entries.set(place, slim(entry));
+        if (place !== path) renamed.set(place, path);
+      }
     }
   } catch (error) {
     if (signal.aborted) throw error;
@@ -102,6 +121,9 @@ async function readEntries(zip: ZipFile, visitors: string, signal: AbortSignal) 
   refuse(problems, 'cannot be published', visitors);
   return entries;
 }
+
+const samePage = (path: string, other: string): string =>
+  `${path}: is the same page as ${other}, because urls.style gives every page one address; publish one of the two`;
 
 function problemIn(entry: Entry): string | undefined {
   if (entry.isEncrypted()) return 'it is encrypted';

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { UrlRules } from '../../lib/release/addresses.ts';
 import { type GateLimits, type Manifest, permitKey } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
+import { placementFor } from './addressing.ts';
 import { isPage } from './content-type.ts';
 import { checkLinks } from './links.ts';
 import type { ArtifactFile } from './plan.ts';
@@ -22,6 +24,8 @@ export interface GateInput {
   readonly limits: GateLimits;
   /** Path patterns of the files that all releases share. */
   readonly immutable: readonly string[];
+  /** Which addresses its pages have. */
+  readonly urls: UrlRules;
   /** The bytes of a file, from the beginning. */
   open(path: string): Promise<Readable>;
   readonly permits: Permits;
@@ -82,13 +86,17 @@ const strictly = (broken: number): string =>
  * not contents: a page that moved is gone for whoever has its old address.
  */
 async function massLoss(
-  { files, live, limits, permits }: GateInput,
+  { files, live, limits, permits, urls, immutable }: GateInput,
   findings: string[],
 ): Promise<string[]> {
   const pages = live?.files.filter(isPage) ?? [];
   if (live === undefined || pages.length < SMALLEST_LIVE_PAGES) return [];
   const paths = new Set(files.map(({ path }) => path));
-  const gone = pages.map(({ path }) => path).filter((path) => !paths.has(path));
+  // A page that was `about.html` before the site took up a style is redirected, not lost.
+  const placeOf = placementFor(urls, immutable);
+  const gone = pages
+    .map(({ path }) => path)
+    .filter((path) => !paths.has(path) && !paths.has(placeOf(path)));
   if (gone.length <= limits.massLoss * pages.length) return [];
 
   const loss = `${gone.length.toLocaleString('en')} of the ${count(pages.length, 'page')} of release ${live.id}, which is live,`;

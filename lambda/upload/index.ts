@@ -24,6 +24,8 @@ export const handler = jobHandler({
       immutable: JSON.parse(IMMUTABLE_PATTERNS),
       rebaseShare: Number(REBASE_SHARE),
       gates: JSON.parse(GATES),
+      // Set only where it says anything.
+      urls: JSON.parse(process.env.URLS ?? '{"style":"any","fallback":"none"}'),
     };
     const ports = uploadPorts(s3, CONTENT_BUCKET, keyValueStore(KEY_VALUE_STORE_ARN), settings);
     return upload(job, ports, systemClock, invocation);

@@ -17,8 +17,8 @@ const MOST_PLACES = 16;
 const BITS_PER_CHARACTER = 6;
 
 /**
- * `+` counts as a space, because S3 takes it for one in an address and CloudFront hands it on as it
- * came: `a+b.html` and `a b.html` are found in the same layer, whoever is right.
+ * `+` counts as a space, so that `a+b.html` and `a b.html` are found in the same layer whichever of the two an address
+ * means to S3. The router has encoded the plus since, and pointers that are live were made so.
  */
 export function placesOf(path: string): Places {
   const digest = createHash('sha256').update(path.replaceAll('+', ' ')).digest();

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Parser } from 'htmlparser2';
 import pMap from 'p-map';
+import { addressFor, fileFor, type UrlRules } from '../../lib/release/addresses.ts';
 import { ERROR_PAGE_PATH, matchesPattern, RELEASE_PROBE_PATH } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
 import { isPage } from './content-type.ts';
@@ -11,6 +12,8 @@ export interface LinkCheck {
   readonly files: readonly ArtifactFile[];
   /** Path patterns of the pool, where addresses lead to files without the router. */
   readonly immutable: readonly string[];
+  /** Which addresses pages have. */
+  readonly urls: UrlRules;
   open(path: string): Promise<Readable>;
   /** When to stop looking, in milliseconds since 1970. */
   readonly until: number;
@@ -49,7 +52,7 @@ const PAGES_AT_ONCE = 4;
  */
 export async function checkLinks(check: LinkCheck): Promise<LinkReport> {
   const { files, open, until, clock, signal } = check;
-  const site = new Site(files, check.immutable);
+  const site = new Site(check);
   const broken = new BrokenAddresses();
   const pages = files
     .filter(isPage)
@@ -115,7 +118,7 @@ class Page {
     this.#path = path;
     this.#site = site;
     this.#broken = broken;
-    this.#bases = addressesOf(path);
+    this.#bases = basesOf(path, site);
     this.#parser = new Parser({
       onopentagname: () => {
         this.depth += 1;
@@ -172,17 +175,13 @@ class Page {
 }
 
 /**
- * A page's own address; a folder's with the slash at its end, as it should be linked. The error page
- * is shown at any missing address, so at two of them: what differs there is not the same file.
+ * What a page's relative addresses are relative to: its own. The error page is shown at any missing
+ * address, so at two of them: what differs there is not the same file.
  */
-function addressesOf(path: string): URL[] {
+function basesOf(path: string, site: Site): URL[] {
   if (path === ERROR_PAGE_PATH) return [new URL('/', ORIGIN), new URL('/a/folder/', ORIGIN)];
-  return [new URL(addressOf(path), ORIGIN)];
+  return [new URL(site.addressOf(path), ORIGIN)];
 }
-
-/** How to link a file: a folder's page by the folder. */
-const addressOf = (path: string): string =>
-  `/${encodeURI(path.replace(/(^|\/)index\.html$/, '$1')).replace(/[?#]/g, encodeURIComponent)}`;
 
 function resolve(reference: string, base: URL): URL | undefined {
   try {
@@ -258,12 +257,21 @@ function* sourcesIn(set: string): Generator<string> {
 class Site {
   readonly #paths: ReadonlySet<string>;
   readonly #immutable: readonly string[];
+  readonly #urls: UrlRules;
   /** Most pages refer to the same few hundred addresses. */
   readonly #known = new Map<string, boolean>();
 
-  constructor(files: readonly ArtifactFile[], immutable: readonly string[]) {
+  constructor({ files, immutable, urls }: Pick<LinkCheck, 'files' | 'immutable' | 'urls'>) {
     this.#paths = new Set(files.map(({ path }) => path));
     this.#immutable = immutable;
+    this.#urls = urls;
+  }
+
+  /** How to link a file: a folder's page by the folder, with the slash at its end, or as the style has it. */
+  addressOf(path: string): string {
+    const address = `/${path.replace(/(^|\/)index\.html$/, '$1')}`;
+    const styled = this.#isPooled(path) ? address : addressFor(address, this.#urls.style);
+    return encodeURI(styled).replace(/[?#]/g, encodeURIComponent);
   }
 
   /** Whether there is a file for a path as it stands in a URL. */
@@ -279,9 +287,20 @@ class Site {
   }
 
   #answers(pathname: string): boolean {
-    const inPool = this.#immutable.some((pattern) => matchesPattern(pattern, pathname.slice(1)));
-    const path = decoded(inPool ? pathname : fileFor(pathname));
+    if (this.#isPooled(pathname.slice(1))) return this.#has(pathname);
+    // Where a redirect leads.
+    const address = addressFor(pathname, this.#urls.style);
+    const file = fileFor(address);
+    return this.#has(file) || (this.#urls.fallback === 'single-page' && file !== address);
+  }
+
+  #has(file: string): boolean {
+    const path = decoded(file);
     return path !== undefined && (this.#paths.has(path) || path === RELEASE_PROBE_PATH);
+  }
+
+  #isPooled(path: string): boolean {
+    return this.#immutable.some((pattern) => matchesPattern(pattern, path));
   }
 
   /** An address near that one which does lead somewhere. */
@@ -291,7 +310,7 @@ class Site {
     const near = [`${path}/index.html`, `${path}.html`, path];
     const found = [...this.#paths].find((one) => near.includes(one.toLowerCase()));
     if (found === undefined) return undefined;
-    const address = addressOf(found);
+    const address = this.addressOf(found);
     return this.has(address) ? address : `/${encodeURI(found)}`;
   }
 }
@@ -302,17 +321,6 @@ function decoded(pathname: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Where the router leads an address: the same lines as in `lib/hosting/edge/viewer-request.js`, which CloudFront
- * runs as it stands and which can share nothing. A test runs both.
- */
-export function fileFor(uri: string): string {
-  if (uri.startsWith('/.well-known/')) return uri;
-  const name = uri.slice(uri.lastIndexOf('/') + 1);
-  if (name === '') return `${uri}index.html`;
-  return name.includes('.') ? uri : `${uri}/index.html`;
 }
 
 type Fault = 'missing' | 'malformed' | 'relative';

@@ -1,4 +1,5 @@
 import {
+  type Addressing,
   type GonePath,
   type Manifest,
   type ManifestFile,
@@ -49,6 +50,8 @@ export interface PlanInput {
   readonly live: Manifest | undefined;
   /** Path patterns of the files that all releases share, such as `assets/*`. */
   readonly immutable: readonly string[];
+  /** What the pointer says besides where files are. */
+  readonly addressing: Addressing;
   readonly limits: PlanLimits;
 }
 
@@ -87,7 +90,11 @@ export interface Plan {
  * set, older layers merged into the new one, or a base of its own.
  */
 export function planRelease(input: PlanInput): Plan {
-  const { id, revision, createdAt, files, live, immutable, limits } = input;
+  const { id, revision, createdAt, files, live, immutable, addressing } = input;
+  const limits = {
+    ...input.limits,
+    pointerBytes: input.limits.pointerBytes - bytesFor(addressing),
+  };
   const isPooled = (path: string) => immutable.some((pattern) => matchesPattern(pattern, path));
   const { pool, kept, problems } = planPool(
     files.filter(({ path }) => isPooled(path)),
@@ -112,7 +119,7 @@ export function planRelease(input: PlanInput): Plan {
     if (brought.has(page)) copy.push({ ...own(page.file), from: page.file.key });
     else keep.push(page.file);
   }
-  const pointer: Pointer = { id, base, delta: deltaOf(id, layers) };
+  const pointer: Pointer = { id, base, delta: deltaOf(id, layers), ...addressing };
   const copied = copy.map(({ from: _, ...file }): ManifestFile => file);
   return {
     put,
@@ -138,6 +145,10 @@ export function planRelease(input: PlanInput): Plan {
 export const differs = (path: string): string =>
   `${path}: is in the pool with other bytes; give it a name that changes with its content, or take it out of the immutable patterns`;
 
+/** Outside the pool the router encodes it. */
+const hasPlus = (path: string): string =>
+  `${path}: has a plus in its name, which S3 takes for a space where no router encodes it; rename it, or take it out of the immutable patterns`;
+
 const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
   a.path < b.path ? -1 : 1;
 
@@ -150,6 +161,7 @@ function planPool(files: readonly ArtifactFile[], live: Manifest | undefined) {
   );
   for (const file of files) {
     // In the pool a file stands at its public path, because no function runs there to rewrite it.
+    if (file.path.includes('+')) problems.push(hasPlus(file.path));
     const pooled = inLivePool.get(file.path);
     if (pooled === undefined) {
       pool.push({ ...file, key: file.path });
@@ -335,6 +347,10 @@ function bestOver(
 /** As `pointerText` writes it, which refuses one that is too large. */
 const bytesOf = ({ id, base, delta }: Pointer): number =>
   Buffer.byteLength(JSON.stringify({ id, base, delta }));
+
+/** What these fields add to a pointer. */
+const bytesFor = (addressing: Addressing): number =>
+  JSON.stringify({ id: '', ...addressing }).length - JSON.stringify({ id: '' }).length;
 
 /** A new layer over the ones that stay, before the length of its set is known. */
 interface Draft {

@@ -20,7 +20,7 @@ export function uploadPorts(
   s3: S3Client,
   Bucket: string,
   store: PointerStore,
-  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates'>,
+  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates' | 'urls'>,
 ): UploadPorts {
   return {
     ...settings,

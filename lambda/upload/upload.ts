@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import pMap from 'p-map';
 import * as v from 'valibot';
+import type { UrlRules } from '../../lib/release/addresses.ts';
 import {
   claimKey,
   type GateLimits,
@@ -28,6 +29,7 @@ import { readPointer } from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
 import { VALUE_BYTES } from '../shared/store.ts';
 import { readToken } from '../shared/token.ts';
+import { addressingFor, placementFor } from './addressing.ts';
 import { openArtifact, type ZipArtifact } from './artifact.ts';
 import { inspect } from './gates.ts';
 import { readUploadParameters } from './parameters.ts';
@@ -43,6 +45,8 @@ export interface UploadPorts {
   readonly rebaseShare: number;
   /** What a release must keep to. */
   readonly gates: GateLimits;
+  /** Which addresses its pages have. */
+  readonly urls: UrlRules;
   /** What a person lets through a gate all the same. */
   readonly permits: {
     /** Whether there is an object of that key. */
@@ -162,8 +166,10 @@ export async function upload(
       ).catch((error) => {
         throw signal.aborted ? error : unreadable(error, artifact, visitors);
       });
-      const zip = await openArtifact(file, visitors, signal);
+      const { urls, immutable } = ports;
+      const zip = await openArtifact(file, visitors, signal, placementFor(urls, immutable));
       try {
+        const { addressing, problems } = addressingFor(zip.files, urls, immutable);
         const planned = planRelease({
           id,
           revision,
@@ -171,14 +177,16 @@ export async function upload(
           createdAt: releaseTime(id),
           files: zip.files,
           live: live.manifest,
-          immutable: ports.immutable,
+          immutable,
+          addressing,
           limits: { pointerBytes: VALUE_BYTES, rebaseShare: ports.rebaseShare },
         });
         const inspected = await inspect({
           files: zip.files,
           live: live.manifest,
           limits: ports.gates,
-          immutable: ports.immutable,
+          immutable,
+          urls,
           open: zip.open,
           permits: {
             ...ports.permits,
@@ -188,7 +196,7 @@ export async function upload(
           clock,
           signal,
         });
-        refuse([...inspected.problems, ...planned.problems], visitors);
+        refuse([...inspected.problems, ...problems, ...planned.problems], visitors);
         findings = inspected.findings;
         if (findings.length > 0) log('warn', 'findings', { findings: findings.join('\n') });
         // Whoever begins finds nothing under an id that is new; if it does, S3 refuses the write.

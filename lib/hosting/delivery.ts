@@ -13,7 +13,7 @@ import { S3BucketOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import type { ResolvedConfig } from '../config.ts';
-import { ERROR_PAGE_KEY } from '../release/contract.ts';
+import { ERROR_PAGE_KEY, START_PAGE_KEY } from '../release/contract.ts';
 import type { Content } from './content.ts';
 import type { Domain } from './domain.ts';
 import { Headers } from './headers.ts';
@@ -59,7 +59,7 @@ export class Delivery extends Construct {
       ...domain?.names,
       httpVersion: HttpVersion.HTTP2_AND_3,
       enableIpv6: true,
-      defaultRootObject: 'index.html',
+      defaultRootObject: config.urls.style === 'any' ? 'index.html' : START_PAGE_KEY,
       defaultBehavior: {
         ...pages,
         functionAssociations: [

@@ -22,6 +22,13 @@ export const JOBS_PREFIX = `${SITE_PREFIX}jobs/`;
  */
 export const ERROR_PAGE_KEY = `${SITE_PREFIX}404.html`;
 
+/**
+ * The default root object of a distribution whose router redirects `/index.html` to `/`. No object has this key:
+ * whether CloudFront asks the router for `/` or for the default root object instead is documented nowhere, and
+ * with `index.html` the second would be a circle.
+ */
+export const START_PAGE_KEY = `${SITE_PREFIX}start`;
+
 /** The file of a release that becomes the error page when the release goes live. */
 export const ERROR_PAGE_PATH = '404.html';
 
@@ -46,7 +53,7 @@ export const RELEASE_ID = /^\d{8}T\d{6}Z-[0-9A-Za-z]{1,7}$/;
  * The value under `live`: which release visitors get, and how to find its files. `live` and
  * `previous` hold the same JSON text, at most 1 KB, the key-value store's limit for a value.
  */
-export interface Pointer {
+export interface Pointer extends Addressing {
   /** The release that is live. */
   readonly id: string;
   /** The release whose copies serve every path that no layer of `delta` holds. */
@@ -56,6 +63,17 @@ export interface Pointer {
    * brought or removed: `name set name set …`. Empty: everything is in `base`.
    */
   readonly delta: string;
+}
+
+/** Which addresses the pages of a release have. It changes with the release, so that no page is led by another's rules. */
+export interface Addressing {
+  /** The form of all addresses, to which the others are redirected. Missing: each form is served. */
+  readonly style?: 'directory' | 'file';
+  /**
+   * The pages besides the start page, as a set like those in `delta`; empty if there are none. An address without
+   * a dot that is none of them shows the start page. Missing: it is missing, too.
+   */
+  readonly pages?: string;
 }
 
 /** Where one file of a release is and what it is. */

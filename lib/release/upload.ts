@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import { acknowledgeWildcards } from '../acknowledge.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Hosting } from '../hosting/hosting.ts';
+import type { UrlRules } from './addresses.ts';
 import {
   type GateLimits,
   JOBS_PREFIX,
@@ -42,6 +43,7 @@ export class Upload extends Construct {
         IMMUTABLE_PATTERNS: JSON.stringify(config.immutable),
         REBASE_SHARE: String(config.rebaseShare),
         GATES: JSON.stringify(config.gates satisfies GateLimits),
+        ...(asksForUrls(config) && { URLS: JSON.stringify(config.urls satisfies UrlRules) }),
       },
     });
 
@@ -79,3 +81,6 @@ export class Upload extends Construct {
     );
   }
 }
+
+const asksForUrls = ({ urls }: ResolvedConfig): boolean =>
+  urls.style !== 'any' || urls.fallback !== 'none';

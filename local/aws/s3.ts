@@ -230,7 +230,8 @@ export class LocalS3 extends LocalService {
       read: async (originDomainName, method, path, headers) => {
         try {
           const bucket = this.#originBucket(originDomainName);
-          const key = checkedKey(decoded(path.slice(1)));
+          // A plus is a space here, unlike everywhere else: NoSuchKey names the key with one (servo/rust-url#882).
+          const key = checkedKey(decoded(path.slice(1).replaceAll('+', ' ')));
           const query = new URLSearchParams();
           const request = { bucket, key, caller, query, headers: { ...headers } };
           // The root of a bucket is its listing, to whoever may list it: a distribution without a

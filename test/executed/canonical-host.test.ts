@@ -112,7 +112,7 @@ describe.each(ENGINES)('in %s', (_engine, run) => {
       expect(answer.statusCode).toBe(301);
       expect(answer.headers).toEqual({
         location: { value: `https://www.example.com${address}` },
-        'cache-control': { value: 'public, max-age=3600' },
+        'cache-control': { value: 'public, max-age=0, must-revalidate' },
         'strict-transport-security': { value: 'max-age=31536000' },
       });
     });
@@ -141,4 +141,34 @@ test('a redirect costs no read of the store, and needs no release', async () => 
 test('without a domain, nothing asks for the host', () => {
   const { domain: _, ...without } = CONFIG;
   expect(routerCode(without)).not.toMatch(/host|redirect|301/i);
+});
+
+describe('a request that needs another name and another address gets one redirect for both', () => {
+  const code = routerCode({ ...CONFIG, urls: { style: 'directory', fallback: 'none' } });
+  const askedOf = async (host: string, uri: string, live: string | undefined) => {
+    const answer = (await compileEdgeFunction({
+      code,
+      keyValueStore: { get: async () => live },
+    }).run(eventOf({ host, uri }), 'a=1&a=2')) as Answer;
+    return answer.headers?.location?.value ?? answer.uri ?? answer.statusCode;
+  };
+  const styled = JSON.stringify({ ...JSON.parse(LIVE), style: 'directory' });
+
+  test.each([
+    ['example.com', '/about', 'https://www.example.com/about/?a=1&a=2'],
+    ['example.com', '/about/', 'https://www.example.com/about/?a=1&a=2'],
+    ['example.com', '/index.html', 'https://www.example.com/?a=1&a=2'],
+    ['example.com', '/.well-known/release', 'https://www.example.com/.well-known/release?a=1&a=2'],
+    ['www.example.com', '/about', '/about/?a=1&a=2'],
+    ['www.example.com', '/about/', `/releases/${ID}/about/index.html`],
+  ])('%s%s', async (host, uri, expected) => {
+    expect(await askedOf(host, uri, styled)).toBe(expected);
+  });
+
+  test('and the one for its name before there is a release', async () => {
+    expect(await askedOf('example.com', '/about', undefined)).toBe(
+      'https://www.example.com/about?a=1&a=2',
+    );
+    expect(await askedOf('www.example.com', '/about', undefined)).toBe(503);
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { fileFor } from '../../lambda/upload/links.ts';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
+import { fileFor } from '../../lib/release/addresses.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
 const ROUTER = routerCode({ name: 'site', source: { kind: 'codecommit', branch: 'main' } });

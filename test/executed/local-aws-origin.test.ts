@@ -85,6 +85,14 @@ describe('what a distribution reads', () => {
     expect((await read(path, { range: 'bytes=9-' })).status).toBe(416);
   });
 
+  test('is named with a space where the address has a plus, as S3 reads it', async () => {
+    const { put, read } = await anOrigin([READ_AND_LIST]);
+    await put('a b', 'space');
+    await put('a+b', 'plus');
+    expect((await read('/a+b')).body.toString()).toBe('space');
+    expect((await read('/a%2Bb')).body.toString()).toBe('plus');
+  });
+
   test('is a 404 for a missing object where it may list, and a 403 where it may not', async () => {
     const listing = await anOrigin([TLS_ONLY, READ_AND_LIST]);
     const missing = await listing.read('/none');

@@ -15,6 +15,15 @@ const SHIPPED: Readonly<Record<string, string>> = {
   'viewer-request.js': routerCode(CONFIG),
   'viewer-request.js, with a domain,': routerCode({ ...CONFIG, domain: DOMAIN }),
   'pool-request.js': poolCode({ ...CONFIG, domain: DOMAIN }),
+  'viewer-request.js with URL styles': routerCode({
+    ...CONFIG,
+    urls: { style: 'directory', fallback: 'single-page' },
+  }),
+  'viewer-request.js with all of it': routerCode({
+    ...CONFIG,
+    domain: DOMAIN,
+    urls: { style: 'directory', fallback: 'single-page' },
+  }),
 };
 
 /** "JavaScript runtime 2.0 features for CloudFront Functions": what is not on its list is not here. */

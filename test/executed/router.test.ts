@@ -1,11 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deltaOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
+import { type Answer, engines, inSandbox, type Store } from '../support/engines.ts';
 
 const NAME = 'my-site';
 const CODE = routerCode({
@@ -17,91 +14,16 @@ const CODE = routerCode({
 const ID = '20261123T061500Z-1a2b3c4';
 const LIVE = JSON.stringify({ id: ID, base: ID, delta: '' });
 
-/** What stands in the key-value store under `live`, or how the store fails. */
-type Store = { live?: string; failing?: 'get' | 'always' };
-interface Answer {
-  uri?: string;
-  statusCode?: number;
-  headers?: Record<string, { value: string }>;
-  body?: string;
-}
-type Route = (uri: string, store?: Store, method?: string) => Promise<Answer>;
-
-const eventOf = (uri: string, method: string) => ({
-  version: '1.0',
-  context: {
-    distributionDomainName: 'd111111abcdef8.cloudfront.net',
-    distributionId: 'EDFDVBD6EXAMPLE',
-    eventType: 'viewer-request',
-    requestId: 'EXAMPLE',
-  },
-  viewer: { ip: '198.51.100.11' },
-  request: { method, uri, querystring: {}, headers: { host: { value: 'x' } }, cookies: {} },
-});
-
-/** In a bare node:vm context, as the local edge runs it. */
-function inSandbox(reads: string[] = []): Route {
-  return async (uri, store = { live: LIVE }, method = 'GET') => {
-    let failures = { get: 1, always: Number.POSITIVE_INFINITY, never: 0 }[store.failing ?? 'never'];
-    const keyValueStore = {
-      get: async (key: string) => {
-        reads.push(key);
-        if (failures-- > 0) throw new Error('the store is unavailable');
-        return key === 'live' ? store.live : undefined;
-      },
-    };
-    const router = compileEdgeFunction({ code: CODE, keyValueStore });
-    return (await router.run(eventOf(uri, method))) as Answer;
-  };
-}
-
-const hasNjs = spawnSync('njs', ['-v']).status === 0;
-
-/** In Debian's njs, which runs the dialect that CloudFront documents. */
-function inNjs(folder: string): Route {
-  return async (uri, store = { live: LIVE }, method = 'GET') => {
-    writeFileSync(
-      join(folder, 'cloudfront'),
-      `const store = ${JSON.stringify(store)};
-       export default { kvs() { return {
-         async get(key, options) {
-           if (store.failing) throw new Error('the store is unavailable');
-           if (key !== 'live' || store.live === undefined) throw new Error('no such key');
-           return options.format === 'json' ? JSON.parse(store.live) : store.live;
-         },
-         async exists(key) {
-           if (store.failing === 'always') throw new Error('the store is unavailable');
-           return key === 'live' && store.live !== undefined;
-         },
-       }; } };`,
-    );
-    const event = JSON.stringify(eventOf(uri, method));
-    const show = `handler(${event}).then((answer) => console.log('ANSWER ' + JSON.stringify(answer)));`;
-    writeFileSync(join(folder, 'router.js'), `${CODE}\n${show}`);
-    const output = execFileSync('njs', ['-p', folder, join(folder, 'router.js')]).toString();
-    return JSON.parse(output.slice(output.indexOf('ANSWER ') + 7));
-  };
-}
-
-const engines: [string, boolean, () => { route: Route; end: () => void }][] = [
-  ['node:vm', true, () => ({ route: inSandbox(), end: () => {} })],
-  [
-    'njs',
-    hasNjs,
-    () => {
-      const folder = mkdtempSync(join(tmpdir(), 'router-'));
-      return { route: inNjs(folder), end: () => rmSync(folder, { recursive: true }) };
-    },
-  ],
-];
+/** Asks the default router, with a live release unless the test says otherwise. */
+type Route = (target: string, store?: Store, method?: string) => Promise<Answer>;
 
 for (const [engine, present, start] of engines) {
   describe.skipIf(!present)(`the shipped router in ${engine}`, () => {
     let route: Route;
     beforeAll(() => {
-      const started = start();
-      route = started.route;
-      return started.end;
+      const { ask, end } = start(CODE);
+      route = (target, store = { live: LIVE }, method) => ask(target, store, method);
+      return end;
     });
 
     test.each([
@@ -124,8 +46,22 @@ for (const [engine, present, start] of engines) {
       ['/a%20b.html', '/a%20b.html'],
       ['/a%2Fb', '/a%2Fb/index.html'],
       ['//about', '//about/index.html'],
+      // S3 takes a plus for a space.
+      ['/a+b+c.html', '/a%2Bb%2Bc.html'],
+      // No key is as long, and CloudFront refuses to go on with 8,192 characters.
+      [`/${'a'.repeat(3_060)}`, `/${'a'.repeat(3_060)}/index.html`],
+      [`/${'a'.repeat(3_061)}`, '/'],
+      [`/${'+'.repeat(1_020)}.x`, `/${'%2B'.repeat(1_020)}.x`],
+      [`/${'+'.repeat(8_190)}`, '/'],
     ])('%s is answered by the file %s of the live release', async (address, file) => {
       expect((await route(address)).uri).toBe(`/releases/${ID}${file}`);
+    });
+
+    test('a query that leaves no room for the address is dropped, and no other', async () => {
+      const long = await route(`/about?${'a=b&'.repeat(1_025)}`);
+      expect([long.uri, long.querystring]).toEqual([`/releases/${ID}/about/index.html`, {}]);
+      const { querystring } = await route('/about?a=1&b=');
+      expect(querystring).toEqual({ a: { value: '1' }, b: { value: '' } });
     });
 
     test.each([
@@ -176,7 +112,7 @@ for (const [engine, present, start] of engines) {
         ['/caf%C3%A9', NEWER, '/caf%C3%A9/index.html'],
         ['/caf%c3%a9/', NEWER, '/caf%c3%a9/index.html'],
         ['/a%2Bb.html', NEWER, '/a%2Bb.html'],
-        ['/a+b.html', NEWER, '/a+b.html'],
+        ['/a+b.html', NEWER, '/a%2Bb.html'],
         ['/.well-known/x', NEWER, '/.well-known/x'],
         ['/news/', OLDER, '/news/index.html'],
         ['/100%25', OLDER, '/100%25/index.html'],
@@ -237,7 +173,7 @@ for (const [engine, present, start] of engines) {
 
 test('a page costs one read of the store', async () => {
   const reads: string[] = [];
-  await inSandbox(reads)('/about');
+  await inSandbox(CODE, reads)('/about', { live: LIVE });
   expect(reads).toEqual(['live']);
 });
 
@@ -249,6 +185,6 @@ test('the cause of a failure is in the log of the function', async () => {
     keyValueStore,
     log: (line) => lines.push(line),
   });
-  await router.run(eventOf('/', 'GET'));
+  await router.run({ request: { method: 'GET', uri: '/', querystring: {} } });
   expect(lines).toEqual(['No release to lead to: Error: "live" names no release']);
 });

@@ -98,6 +98,7 @@ function publish({
       })),
       live: live && (JSON.parse(JSON.stringify(live.plan.manifest)) as Manifest),
       immutable: [],
+      addressing: {},
       limits: { pointerBytes, rebaseShare },
     });
     for (const { key, sha256 } of [...plan.put, ...plan.pool]) {

@@ -48,6 +48,7 @@ test('a name is enough: every other option has a default', () => {
     },
     health: { path: '/', deadlineSeconds: 120 },
     retention: { newest: 10, days: 30 },
+    urls: { style: 'any', fallback: 'none' },
   });
 });
 
@@ -120,7 +121,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls',
   ]);
 });
 
@@ -408,6 +409,21 @@ describe('a value that would fail only in AWS is refused here', () => {
       'a retention in words',
       { retention: { days: '30 days' } },
       'retention.days: got "30 days"; use a whole number of days from 0 to 3650',
+    ],
+    [
+      'a style that does not exist',
+      { urls: { style: 'slash' } },
+      `urls.style: got "slash"; use 'any', 'directory' or 'file'`,
+    ],
+    [
+      'a switch for the fallback',
+      { urls: { fallback: true } },
+      `urls.fallback: got true; use 'none' or 'single-page'`,
+    ],
+    [
+      'a health path that the style redirects',
+      { urls: { style: 'directory' }, health: { path: '/about?x=/' } },
+      `health.path: got "/about?x=/"; use '/about/?x=/', where urls.style 'directory' redirects it to`,
     ],
     [
       'a gate that does not exist',

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { contentType, isPage } from '../../lambda/upload/content-type.ts';
 import { type GateInput, inspect } from '../../lambda/upload/gates.ts';
 import type { ArtifactFile } from '../../lambda/upload/plan.ts';
+import type { UrlRules } from '../../lib/release/addresses.ts';
 import type { GateLimits, Manifest } from '../../lib/release/contract.ts';
 import { aClock } from '../support/job.ts';
 
@@ -35,12 +36,14 @@ function anInspection({
   html = {},
   limits = {},
   live,
+  urls = { style: 'any', fallback: 'none' },
   given = () => false,
 }: {
   readonly files?: readonly (string | ArtifactFile)[];
   readonly html?: Readonly<Record<string, string>>;
   readonly limits?: Partial<GateLimits>;
   readonly live?: readonly string[];
+  readonly urls?: UrlRules;
   readonly given?: (key: string) => boolean;
 }) {
   const asked: string[] = [];
@@ -52,6 +55,7 @@ function anInspection({
     live: live && aLive(live),
     limits: { ...LIMITS, ...limits },
     immutable: [],
+    urls,
     open: async (path) => {
       opened.push(path);
       return Readable.from([Buffer.from(html[path] ?? '')], { objectMode: false });
@@ -106,6 +110,13 @@ describe('mass loss', () => {
     expect(await anInspection({ ...gone, limits: { massLoss: 0.02 } }).run()).toEqual(NOTHING);
     const all = { live: pages(0, 60), limits: { massLoss: 1 } };
     expect(await anInspection(all).run()).toEqual(NOTHING);
+  });
+
+  test('a page that a style redirects is not lost', async () => {
+    const urls = { style: 'file', fallback: 'none' } as const;
+    const files = pages(0, 60).map((path) => path.replace('.html', '/index.html'));
+    expect(await anInspection({ live: pages(0, 60), files, urls }).run()).toEqual(NOTHING);
+    expect((await anInspection({ live: pages(0, 60), files }).run()).problems).toHaveLength(1);
   });
 
   test('a site of fewer than ten pages may change as a whole', async () => {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { contentType } from '../../lambda/upload/content-type.ts';
 import { checkLinks, type LinkCheck } from '../../lambda/upload/links.ts';
+import type { UrlRules } from '../../lib/release/addresses.ts';
 import { aClock } from '../support/job.ts';
 
 type Site = Readonly<Record<string, string>>;
@@ -18,6 +19,7 @@ function aCheck(site: Site, changes: Partial<LinkCheck> = {}) {
       type: contentType(path),
     })),
     immutable: ['assets/*'],
+    urls: { style: 'any', fallback: 'none' },
     open: async (path) => {
       opened.push(path);
       return Readable.from(inPieces(Buffer.from(site[path] as string)), { objectMode: false });
@@ -170,6 +172,61 @@ describe('addresses are resolved as a browser does', () => {
       missing('/x', '', '404.html'),
     ]);
     expect(await brokenIn('<base href="/"><img src="feed.xml">', '404.html')).toEqual([]);
+  });
+});
+
+describe('with other rules for addresses', () => {
+  const brokenUnder = async (urls: UrlRules, html: string, path = 'index.html') =>
+    (await aCheck({ 'index.html': '', ...REST, [path]: html }, { urls }).run()).broken;
+
+  test.each(['directory', 'file'] as const)(
+    'in %s style every form of a page leads to it',
+    async (style) => {
+      const links = [
+        '/about',
+        '/about/',
+        '/about.html',
+        '/about/index.html',
+        '/index.html',
+        '/v1.2/',
+      ];
+      const html = [...links, '/feed.xml', '/assets/docs/index.html'].map(
+        (link) => `<a href="${link}">`,
+      );
+      expect(await brokenUnder({ style, fallback: 'none' }, html.join(''))).toEqual([]);
+      expect(
+        await brokenUnder({ style, fallback: 'none' }, '<a href="/abuot"><a href="/v1.2">'),
+      ).toEqual([missing('/abuot'), missing('/v1.2', '; did you mean /v1.2/?')]);
+    },
+  );
+
+  test('a hint is the one address of the page', async () => {
+    const html = '<a href="/About">';
+    for (const [style, address] of [
+      ['directory', '/about/'],
+      ['file', '/about'],
+    ] as const) {
+      expect(await brokenUnder({ style, fallback: 'none' }, html)).toEqual([
+        missing('/About', `; did you mean ${address}?`),
+      ]);
+    }
+  });
+
+  test('relative addresses are relative to the one address of the page', async () => {
+    const html = '<a href="x">';
+    const under = (style: UrlRules['style']) =>
+      brokenUnder({ style, fallback: 'none' }, html, 'c/d/index.html');
+    expect(await under('any')).toEqual([missing('/c/d/x', '', 'c/d/index.html')]);
+    expect(await under('directory')).toEqual([missing('/c/d/x', '', 'c/d/index.html')]);
+    expect(await under('file')).toEqual([missing('/c/x', '', 'c/d/index.html')]);
+  });
+
+  test('a single page answers every address but those of files', async () => {
+    const html = '<a href="/users/17"><a href="/a/b/"><img src="/none.png"><a href="/assets/none">';
+    expect(await brokenUnder({ style: 'any', fallback: 'single-page' }, html)).toEqual([
+      missing('/assets/none'),
+      missing('/none.png'),
+    ]);
   });
 });
 

@@ -347,6 +347,10 @@ test.each([
   ['{"id":"x","base":"x","delta":""}', undefined],
   [`{"id":"${A}","base":"${A}"}`, undefined],
   [textOf(A), { id: A, base: A, delta: '' }],
+  [
+    pointerText({ id: A, base: A, delta: '', style: 'file', pages: '' }),
+    { id: A, base: A, delta: '', style: 'file', pages: '' },
+  ],
 ])('a stored value is a pointer or it is not: %s', (text, pointer) => {
   expect(readPointer(text)).toEqual(pointer);
 });

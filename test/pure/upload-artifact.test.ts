@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { placementFor } from '../../lambda/upload/addressing.ts';
 import { openArtifact } from '../../lambda/upload/artifact.ts';
 import { centralHeader, patched, zipOf } from '../support/zip.ts';
 
@@ -13,10 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function open(zip: Buffer, signal = new AbortController().signal) {
+async function open(
+  zip: Buffer,
+  signal = new AbortController().signal,
+  placeOf?: (path: string) => string,
+) {
   const file = join(folder, `${createHash('sha256').update(zip).digest('hex')}.zip`);
   await writeFile(file, zip);
-  return openArtifact(file, 'Visitors see A.', signal);
+  return openArtifact(file, 'Visitors see A.', signal, placeOf);
 }
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('base64');
@@ -56,6 +61,44 @@ test.each([[true], [false]])(
     artifact.close();
   },
 );
+
+describe('a file that the release has at another path', () => {
+  const { signal } = new AbortController();
+  const placeOf = placementFor({ style: 'file', fallback: 'none' }, []);
+
+  test('is known and read by that path', async () => {
+    const artifact = await open(
+      await zipOf({ 'index.html': 'x', 'a.html': 'page' }),
+      signal,
+      placeOf,
+    );
+    expect(artifact.files.map(({ path }) => path)).toEqual(['index.html', 'a/index.html']);
+    expect(await text(await artifact.open('a/index.html'))).toBe('page');
+    artifact.close();
+  });
+
+  test.each([
+    [{ 'a.html': '1', 'a/index.html': '2' }, 'a/index.html', 'a.html'],
+    [{ 'a/index.html': '2', 'a.html': '1' }, 'a.html', 'a/index.html'],
+  ])('is refused beside the file of that path: %j', async (site, second, first) => {
+    const zip = await zipOf({ 'index.html': 'x', ...site });
+    await expect(open(zip, signal, placeOf)).rejects.toEqual(
+      saying(
+        'cannot be published',
+        `${second}: is the same page as ${first}, because urls.style gives every page one address; publish one of the two`,
+      ),
+    );
+  });
+
+  test('is refused where the path becomes too long', async () => {
+    const name = `${'a'.repeat(985)}.html`;
+    const zip = await zipOf({ 'index.html': 'x', [name]: 'y' });
+    (await open(zip)).close();
+    await expect(open(zip, signal, placeOf)).rejects.toEqual(
+      saying('cannot be published', `"${name}": its key would have 1030 bytes; S3 takes 1024`),
+    );
+  });
+});
 
 test('a name in UTF-8 is read as that even where the zip does not say so', async () => {
   const zip = await zipOf({ 'index.html': 'x', 'ü.txt': 'y' });

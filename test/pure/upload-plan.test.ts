@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { pointerText } from '../../lambda/shared/pointer.ts';
 import { deltaOf, holds, layersOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { type ArtifactFile, planRelease } from '../../lambda/upload/plan.ts';
 import type { Manifest } from '../../lib/release/contract.ts';
@@ -22,6 +23,7 @@ const plan = (files: readonly ArtifactFile[], live?: Manifest, id = B) =>
     files,
     live,
     immutable: ['assets/*', 'fonts/?.woff2'],
+    addressing: {},
     limits: LIMITS,
   });
 
@@ -79,6 +81,31 @@ test('a known name with other bytes is a problem that names the file', () => {
   ]);
 });
 
+test('a plus in the name of a pool file stops the release: no router encodes it there', () => {
+  expect(plan([file('assets/+page-1.js'), file('a+b.html')]).problems).toEqual([
+    'assets/+page-1.js: has a plus in its name, which S3 takes for a space where no router encodes it; rename it, or take it out of the immutable patterns',
+  ]);
+});
+
+test('the pointer says what is to be known of addresses, and keeps within its kilobyte', () => {
+  const addressing = { style: 'file', pages: 'x'.repeat(641) } as const;
+  const site = Array.from({ length: 60 }, (_, index) => file(`${index}.html`));
+  const given = {
+    revision: 'r',
+    createdAt: new Date(0),
+    immutable: [],
+    addressing,
+    limits: LIMITS,
+  };
+  const first = planRelease({ ...given, id: A, files: site, live: undefined });
+  expect(first.pointer).toEqual({ id: A, base: A, delta: '', ...addressing });
+  const changed = site.map((one, index) => (index < 20 ? { ...one, sha256: 'new' } : one));
+  const next = planRelease({ ...given, id: B, files: changed, live: first.manifest });
+  expect(next.pointer).toMatchObject({ id: B, base: A, ...addressing });
+  expect(next.pointer.delta).not.toBe('');
+  expect(() => pointerText(next.pointer)).not.toThrow();
+});
+
 test('a file that only now falls under a pattern goes into the pool', () => {
   const live = planRelease({
     id: A,
@@ -87,6 +114,7 @@ test('a file that only now falls under a pattern goes into the pool', () => {
     files: [file('assets/app.js', 'old')],
     live: undefined,
     immutable: [],
+    addressing: {},
     limits: LIMITS,
   }).manifest;
   const { pool, problems } = plan([file('assets/app.js', 'new')], live);
@@ -156,6 +184,7 @@ describe('against the live release', () => {
       files: [file('index.html'), file('a.html', 'new')],
       live,
       immutable: [],
+      addressing: {},
       limits: { ...LIMITS, rebaseShare: 0.5 },
     });
     expect(keys(put)).toEqual([`releases/${B}/a.html`]);

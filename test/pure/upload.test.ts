@@ -92,6 +92,7 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
   };
   const ports: UploadPorts = {
     immutable: ['assets/*'],
+    urls: { style: 'any', fallback: 'none' },
     get rebaseShare() {
       return account.rebaseShare;
     },

@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -39,12 +40,12 @@ export const clientOptions = (endpoint: string, credentials = KEYS) => ({
 });
 
 /** Resolves any name to the loopback interface, as many resolvers do with `*.localhost`. */
+export const toLoopback: LookupFunction = (_host, options, done) =>
+  options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
+
+/** For one test. */
 export const loopbackAgent = (): Agent => {
-  const agent = new Agent({
-    keepAlive: true,
-    lookup: (_host, options, done) =>
-      options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4),
-  });
+  const agent = new Agent({ keepAlive: true, lookup: toLoopback });
   onTestFinished(() => agent.destroy());
   return agent;
 };

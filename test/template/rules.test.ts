@@ -36,6 +36,7 @@ describe("cdk-nag's AwsSolutions pack", () => {
   test.each<[string, Partial<SiteConfig>]>([
     ['the default stack', {}],
     ['pool patterns', { immutable: ['assets/*', '_next/static/*'] }],
+    ['URL styles', { urls: { style: 'file', fallback: 'single-page' } }],
     ['content that goes with the stack', { contentOnDestroy: 'delete' }],
     [
       'a connection',

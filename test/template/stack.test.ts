@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { resolveConfig } from '../../lib/config.ts';
+import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
 import {
   aConfig,
@@ -252,6 +252,31 @@ describe('the distribution', () => {
       aConfig({ name: 'a'.repeat(30), source: { kind: 'codecommit', branch: 'b'.repeat(255) } }),
     );
     expect(Buffer.byteLength(routerCode(longest))).toBeLessThanOrEqual(4096);
+  });
+
+  test('URL styles change the router, the default root object and what Upload is told, and nothing else', () => {
+    const of = (over: Partial<SiteConfig>) => aTemplate({ immutable: ['assets/*'], ...over });
+    const off = { style: 'any', fallback: 'none' } as const;
+    expect(of({ urls: off }).toJSON()).toEqual(template().toJSON());
+
+    const urls = { style: 'file', fallback: 'single-page' } as const;
+    const changed = structuredClone(of({ urls }).toJSON());
+    const [plain] = resources('AWS::CloudFront::Function')[0] as [string, unknown];
+    const resource = (type: string, id: RegExp) =>
+      Object.entries<any>(changed.Resources).find(
+        ([name, { Type }]) => Type === type && id.test(name),
+      )?.[1].Properties;
+    const { Variables } = resource('AWS::Lambda::Function', /^Upload/).Environment;
+    expect(JSON.parse(Variables.URLS)).toEqual(urls);
+    delete Variables.URLS;
+    const distribution = resource('AWS::CloudFront::Distribution', /^/).DistributionConfig;
+    // With `index.html`, a redirect from there to `/` might lead in a circle.
+    expect(distribution.DefaultRootObject).toBe('_site/start');
+    distribution.DefaultRootObject = 'index.html';
+    const router = resource('AWS::CloudFront::Function', /^/);
+    expect(Buffer.byteLength(router.FunctionCode)).toBeLessThanOrEqual(5_120);
+    router.FunctionCode = template().toJSON().Resources[plain].Properties.FunctionCode;
+    expect(changed).toEqual(template().toJSON());
   });
 
   test('a deployment never moves the pointer: the store is not seeded', () => {

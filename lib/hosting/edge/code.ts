@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import type { ResolvedConfig } from '../../config.ts';
+import { START_PAGE_KEY } from '../../release/contract.ts';
 
 /** What of the configuration the functions depend on; what is missing is off. */
 export type EdgeConfig = Pick<ResolvedConfig, 'name' | 'source'> &
-  Partial<Pick<ResolvedConfig, 'domain'>>;
+  Partial<Pick<ResolvedConfig, 'domain' | 'urls'>>;
 
 /** The viewer-request function of the pages as it is deployed. */
 export const routerCode = (config: EdgeConfig): string =>
@@ -14,10 +15,13 @@ export const routerCode = (config: EdgeConfig): string =>
 export const poolCode = (config: EdgeConfig): string =>
   edgeCode('pool-request.js', settings(config));
 
-const settings = ({ name, source, domain }: EdgeConfig) => ({
+const settings = ({ name, source, domain, urls }: EdgeConfig) => ({
   name,
   toPublish: source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
   canonicalHost: domain?.name,
+  styles: urls !== undefined && urls.style !== 'any',
+  startPage: `/${START_PAGE_KEY}`,
+  singlePage: urls?.fallback === 'single-page',
 });
 
 /**
@@ -59,6 +63,11 @@ export function edgeCode(file: string, settings: Readonly<Record<string, unknown
     ),
     logLevel: 'silent',
   });
-  // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
-  return (outputFiles[0]?.text ?? '').replace(/^export \{\n\s*handler\n\};\n/m, '');
+  return (
+    (outputFiles[0]?.text ?? '')
+      // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
+      .replace(/^export \{\n\s*handler\n\};\n/m, '')
+      // Where each part began, which nobody at the edge can look up.
+      .replace(/^\n?\/\/ \S+\.(?:js|ts)\n/gm, '')
+  );
 }

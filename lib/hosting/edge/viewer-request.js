@@ -9,23 +9,46 @@
  */
 import cf from 'cloudfront';
 import crypto from 'crypto';
+import { addressFor, fileFor } from '../../release/addresses.ts';
 import { canonicalHost } from './canonical-host.js';
 import { redirect } from './redirect.js';
 
 export async function handler(event) {
   const request = event.request;
   try {
-    if (SETTINGS.canonicalHost) {
+    if (SETTINGS.canonicalHost && !SETTINGS.styles) {
       const host = canonicalHost(request);
       if (host) return redirect(request, host + request.uri);
     }
     const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
+    if (SETTINGS.styles) {
+      // In place of `/`, should CloudFront put the default root object there before it asks: delivery.ts.
+      if (request.uri === SETTINGS.startPage) request.uri = '/';
+      const address = addressFor(request.uri, live.style);
+      // One redirect for both.
+      const host = SETTINGS.canonicalHost ? canonicalHost(request) : '';
+      if (host || address !== request.uri) return redirect(request, host + address);
+    }
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
-    const file = fileFor(request.uri);
-    request.uri = `/releases/${homeOf(file, live)}${file}`;
+    let file = fileFor(request.uri);
+    if (SETTINGS.singlePage && live.pages !== undefined && file !== request.uri) {
+      if (!live.pages || !holds(live.pages, hashOf(file))) file = '/index.html';
+    }
+    // S3 takes a plus in an address for a space.
+    const key = file.replace(/\+/g, '%2B');
+    // CloudFront refuses to go on with 8,192 characters, the query included. No key has more than 1,024 bytes, three
+    // characters each at most, and no query is part of one: `/` has no file either.
+    request.uri = `/releases/${homeOf(file, live)}${key.length > 3072 ? '/' : key}`;
+    if (request.rawQueryString && (request.rawQueryString() || '').length > 4096) {
+      request.querystring = {};
+    }
     return request;
   } catch (error) {
+    if (SETTINGS.canonicalHost && SETTINGS.styles) {
+      const host = canonicalHost(request);
+      if (host) return redirect(request, host + request.uri);
+    }
     // `get` rejects alike for a missing key and a failing store.
     let published = true;
     try {
@@ -38,28 +61,25 @@ export async function handler(event) {
   }
 }
 
-function fileFor(uri) {
-  if (uri.startsWith('/.well-known/')) return uri;
-  const name = uri.slice(uri.lastIndexOf('/') + 1);
-  if (name === '') return `${uri}index.html`;
-  return name.includes('.') ? uri : `${uri}/index.html`;
-}
-
 // The newest layer with the file, or the base. lambda/upload/layers.ts writes what this reads.
 function homeOf(file, live) {
-  let path = file.slice(1);
-  try {
-    path = decodeURIComponent(path);
-  } catch (_) {
-    // No such file.
-  }
-  const hash = crypto.createHash('sha256').update(path.replace(/\+/g, ' ')).digest('hex');
+  const hash = hashOf(file);
   const layers = (live.delta || '').split(' ');
   for (let i = 1; i < layers.length; i += 2) {
     const name = layers[i - 1];
     if (holds(layers[i], hash)) return live.id.slice(0, live.id.length - name.length) + name;
   }
   return live.base;
+}
+
+function hashOf(file) {
+  let path = file.slice(1);
+  try {
+    path = decodeURIComponent(path);
+  } catch (_) {
+    // No such file.
+  }
+  return crypto.createHash('sha256').update(path.replace(/\+/g, ' ')).digest('hex');
 }
 
 // A Bloom filter: how many places to ask for, then six bits a character.

@@ -69,6 +69,7 @@ export function upload(name: string, site: Site, options: UploadOptions = {}): A
         ...cores.uploadPorts(process.s3, BUCKET, storeOf(process, cores), {
           immutable: IMMUTABLE,
           rebaseShare,
+          urls: { style: 'any', fallback: 'none' },
           gates: {
             maxFiles: 100,
             maxFileMegabytes: 1,
