@@ -25,7 +25,9 @@ import { aJobEvent, JOB_ID, OTHER_JOB_ID, SECRET } from '../support/job.ts';
 import { textOf } from '../support/pointer-store.ts';
 import { zipOf } from '../support/zip.ts';
 
-const SITE = {
+type Site = Readonly<Record<string, string | Buffer>>;
+
+const SITE: Site = {
   'index.html': '<p>one</p>',
   '404.html': '<p>not here</p>',
   'a b/é+%.html': '<p>odd</p>',
@@ -50,7 +52,7 @@ afterAll(async () => {
 type Options = Partial<Parameters<typeof runHandler>[2]>;
 
 /** The services that both functions talk to, with an artifact in the bucket of the pipeline. */
-async function anAccount(files: Record<string, string | Buffer> = SITE) {
+async function anAccount(files: Site = SITE) {
   const codePipeline = new CodePipelineFake();
   const s3 = new S3Fake();
   const store = new KeyValueStoreFake();
@@ -72,7 +74,7 @@ async function anAccount(files: Record<string, string | Buffer> = SITE) {
     HEALTH_DEADLINE_SECONDS: '30',
     GATES: JSON.stringify(resolveConfig({ name: 'site' }).gates),
   };
-  const publish = async (files: Record<string, string | Buffer>) => {
+  const publish = async (files: Site) => {
     const file = join(await mkdtemp(join(folder, 'artifact-')), 'site.zip');
     await writeFile(file, await zipOf(files));
     s3.files.set('artifacts/site/x.zip', file);
@@ -484,9 +486,18 @@ describe('what cannot be published says why, and leaves no release', () => {
 });
 
 describe('a promotion', () => {
-  async function aReleaseOf(site?: Record<string, string>) {
-    const account = await anAccount(site);
-    const id = idIn((await account.upload()).report);
+  async function uploaded(site: Site) {
+    const { s3, upload } = await anAccount(site);
+    return { id: idIn((await upload()).report), objects: [...s3.objects] };
+  }
+  const uploads = new Map<Site, ReturnType<typeof uploaded>>();
+
+  /** An account of its own with a release that was uploaded once for all promotions of that site. */
+  async function aReleaseOf(site: Site = SITE) {
+    const upload = uploads.get(site) ?? uploaded(site);
+    uploads.set(site, upload);
+    const [{ id, objects }, account] = await Promise.all([upload, anAccount(site)]);
+    for (const [name, object] of objects) account.s3.objects.set(name, object);
     account.store.values.set('live', textOf('20260101T000000Z-0000000'));
     return { ...account, id };
   }
