@@ -89,7 +89,6 @@ test('a plus in the name of a pool file stops the release: no router encodes it 
 
 test('the pointer says what is to be known of addresses, and keeps within its kilobyte', () => {
   const addressing = { style: 'file', pages: 'x'.repeat(641) } as const;
-  const site = Array.from({ length: 60 }, (_, index) => file(`${index}.html`));
   const given = {
     revision: 'r',
     createdAt: new Date(0),
@@ -97,13 +96,15 @@ test('the pointer says what is to be known of addresses, and keeps within its ki
     addressing,
     limits: LIMITS,
   };
+  const site = Array.from({ length: 400 }, (_, index) => file(`${index}.html`));
   const first = planRelease({ ...given, id: A, files: site, live: undefined });
   expect(first.pointer).toEqual({ id: A, base: A, delta: '', ...addressing });
-  const changed = site.map((one, index) => (index < 20 ? { ...one, sha256: 'new' } : one));
-  const next = planRelease({ ...given, id: B, files: changed, live: first.manifest });
-  expect(next.pointer).toMatchObject({ id: B, base: A, ...addressing });
-  expect(next.pointer.delta).not.toBe('');
-  expect(() => pointerText(next.pointer)).not.toThrow();
+  for (const count of [20, 100, 200, 300]) {
+    const files = site.map((one, index) => (index < count ? { ...one, sha256: 'new' } : one));
+    const { pointer } = planRelease({ ...given, id: B, files, live: first.manifest });
+    expect(pointer).toMatchObject({ id: B, base: A, ...addressing });
+    expect(() => pointerText(pointer)).not.toThrow();
+  }
 });
 
 test('a file that only now falls under a pattern goes into the pool', () => {

@@ -6,8 +6,10 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import type { Continued, Job, Succeeded } from '../../lambda/shared/job.ts';
 import { isManifest, readRecord } from '../../lambda/shared/manifest.ts';
+import { placesOf, setOf } from '../../lambda/upload/layers.ts';
 import { type UploadPorts, upload } from '../../lambda/upload/upload.ts';
 import { resolveConfig } from '../../lib/config.ts';
+import type { UrlRules } from '../../lib/release/addresses.ts';
 import { type GateLimits, RELEASE_ID } from '../../lib/release/contract.ts';
 import {
   aClock,
@@ -52,6 +54,7 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     before: async (_call: string): Promise<void> => {},
     clock: aClock(),
     rebaseShare: 1,
+    urls: { style: 'any', fallback: 'none' } as UrlRules,
     gates: resolveConfig({ name: 'site' }).gates as GateLimits,
     put: (key: string, content: string, type?: string) => {
       const bytes = Buffer.from(content);
@@ -92,7 +95,9 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
   };
   const ports: UploadPorts = {
     immutable: ['assets/*'],
-    urls: { style: 'any', fallback: 'none' },
+    get urls() {
+      return account.urls;
+    },
     get rebaseShare() {
       return account.rebaseShare;
     },
@@ -233,6 +238,28 @@ test('a second release brings only what changed, and says what it left alone', a
   ]);
   expect(account.calls.filter((call) => /^(copy|list) /.test(call))).toEqual([]);
   expect(account.read(id)).toEqual(hashesOf(site));
+});
+
+test('the rules for addresses stand in the manifest, with each page where they lead', async () => {
+  const account = await anAccount();
+  account.urls = { style: 'file', fallback: 'single-page' };
+  account.artifact = await zipOf({ 'index.html': '<a href="/team">', 'team.html': '<p>team</p>' });
+  await account.run();
+  const manifest = account.manifest();
+  expect(manifest?.files.map(({ path, key }) => [path, key])).toEqual([
+    ['index.html', `releases/${ID}/index.html`],
+    ['team/index.html', `releases/${ID}/team/index.html`],
+  ]);
+  expect(manifest?.pointer).toEqual({
+    id: ID,
+    base: ID,
+    delta: '',
+    style: 'file',
+    pages: setOf([placesOf('team/index.html')], 6),
+  });
+  expect(account.objects.get(`releases/${ID}/team/index.html`)?.bytes.toString()).toBe(
+    '<p>team</p>',
+  );
 });
 
 describe('where a release becomes its own base', () => {
