@@ -2,7 +2,7 @@ import { CfnRule, Fn, Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 
 /** CloudFront is a global service: what AWS keeps about it elsewhere, it keeps in this one Region. */
-const US_EAST_1 = 'us-east-1';
+export const US_EAST_1 = 'us-east-1';
 
 /**
  * The stack for what AWS takes in us-east-1 only: deliveries of CloudFront's logs, alarms on its metrics.
