@@ -35,6 +35,7 @@ export const config: SiteConfig = {
   // gates: { massLoss: 0.5, links: 'report', maxFiles: 100_000, maxFileMegabytes: 1_000, maxTotalMegabytes: 10_000 },
   // health: { path: '/', deadlineSeconds: 120 },
   // retention: { newest: 10, days: 30 },
+  // accessLogs: { days: 90, ipAddresses: false },
   // headers: { contentSecurityPolicy: "default-src 'self'; …", permissionsPolicy: 'camera=()', custom: { 'X-Team': 'web' } },
   // urls: { style: 'any', fallback: 'none' },
 };

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type AccessLogsConfig, accessLogs } from './options/access-logs.ts';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
@@ -116,6 +117,16 @@ export interface SiteConfig {
    * @default { style: 'any', fallback: 'none' }
    */
   readonly urls?: UrlsConfig;
+
+  /**
+   * Keeps a line about every request in a bucket of its own: address, status, time, cache hit or miss, and which
+   * release was live. Delivery is free; storage costs 0.023 US dollars for each GB and month.
+   *
+   * Outside us-east-1 it needs a second stack, there: `cdk deploy --all`.
+   *
+   * @default - off: no logs
+   */
+  readonly accessLogs?: AccessLogsConfig;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -351,4 +362,5 @@ const siteConfig = options({
   health: v.optional(health, {}),
   retention: v.optional(retention, {}),
   urls: v.optional(urls, {}),
+  accessLogs: v.optional(accessLogs),
 });

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Assembly, type Resource } from './assembly/assembly.ts';
 import { LocalCloudFrontApi } from './aws/cloudfront-api.ts';
@@ -8,7 +8,9 @@ import { LocalKeyValueStore, type ReaderOptions } from './aws/key-value-store.ts
 import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
 import { Credentials, type ServiceOptions } from './aws/service.ts';
+import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
+import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/control.ts';
@@ -239,6 +241,7 @@ async function bringUp(
 
   const distribution = assembly.theOnly('AWS::CloudFront::Distribution');
   const distributionArn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${distribution.ref}`;
+  const accessLog = accessLogOf(assembly, distributionArn, s3, join(state, 'logs', 'access.log'));
   const edge = new Edge({
     distribution: {
       logicalId: distribution.logicalId,
@@ -259,6 +262,7 @@ async function bringUp(
     ),
     origin: s3.originReader(distributionArn),
     log: options.log,
+    ...(accessLog && { accessLog }),
   });
   const cloudFront = new LocalCloudFrontApi({
     ...service,
@@ -478,6 +482,31 @@ function assertSignedOrigins(assembly: Assembly): void {
       );
     }
   }
+}
+
+/**
+ * Where the template has the access log delivered: one file here, a line as soon as an answer has left. `undefined` where
+ * it asks for none.
+ */
+function accessLogOf(
+  assembly: Assembly,
+  distributionArn: string,
+  s3: LocalS3,
+  file: string,
+): EdgeInput['accessLog'] {
+  if (assembly.ofType('AWS::Logs::Delivery').length === 0) return undefined;
+  const lineOf = accessLogFormat({
+    distributionArn,
+    source: assembly.theOnly('AWS::Logs::DeliverySource'),
+    destination: assembly.theOnly('AWS::Logs::DeliveryDestination'),
+    delivery: assembly.theOnly('AWS::Logs::Delivery'),
+    mayPut: (bucket, key, sourceArn) => {
+      const service = 'delivery.logs.amazonaws.com';
+      return s3.mayPut({ service, sourceArn, acl: 'bucket-owner-full-control' }, bucket, key);
+    },
+  });
+  mkdirSync(dirname(file), { recursive: true });
+  return (exchange) => appendFileSync(file, `${lineOf(exchange)}\n`);
 }
 
 /** What CloudWatch keeps of a build: its output, one file an action. */

@@ -93,8 +93,9 @@ export class Delivery extends Construct {
         'A public site has no reason to refuse a country; a fork that has one adds it here.',
       'AwsSolutions-CFR2':
         'Static files behind GET and HEAD: a web ACL costs more a month than the site does.',
-      'AwsSolutions-CFR3':
-        'Access logs are a choice with a price and personal data in them, not a default.',
+      'AwsSolutions-CFR3': config.accessLogs
+        ? 'They are delivered by standard logging v2 (access-logs.ts), which the rule does not know.'
+        : 'Access logs are a choice with a price and personal data in them, not a default.',
     });
     if (domain === undefined) {
       acknowledge(this.distribution, {

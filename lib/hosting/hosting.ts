@@ -1,5 +1,6 @@
 import { Construct } from 'constructs';
 import type { ResolvedConfig } from '../config.ts';
+import { AccessLogs } from './access-logs.ts';
 import { Content } from './content.ts';
 import { Delivery } from './delivery.ts';
 import { Domain } from './domain.ts';
@@ -31,5 +32,8 @@ export class Hosting extends Construct {
     const { distribution } = this.delivery;
     domain?.leadTo(distribution);
     this.siteUrl = `https://${config.domain?.name ?? distribution.distributionDomainName}`;
+    if (config.accessLogs) {
+      new AccessLogs(this, 'AccessLogs', { accessLogs: config.accessLogs, distribution });
+    }
   }
 }

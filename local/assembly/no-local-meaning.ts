@@ -11,6 +11,12 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   'AWS::CertificateManager::Certificate': 'the local edge speaks HTTP without TLS',
   'AWS::Route53::RecordSet':
     'the local edge is reached by an address of this machine; what a request is for, its Host header says',
+  'AWS::Logs::Delivery': {
+    S3SuffixPath: 'the access log is one file in the state directory',
+  },
+  'AWS::Logs::DeliveryDestination': {
+    Name: 'a label for the console; the destination is found by its ARN',
+  },
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',

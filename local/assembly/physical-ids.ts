@@ -92,6 +92,9 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
     ref: subject.name,
     attributes: { Arn: arn('logs', subject, `log-group:${subject.name}:*`) },
   }),
+  'AWS::Logs::DeliverySource': (subject) => delivery(subject, 'delivery-source'),
+  'AWS::Logs::DeliveryDestination': (subject) => delivery(subject, 'delivery-destination'),
+  'AWS::Logs::Delivery': ({ digits }) => ({ ref: digits.slice(0, 16), attributes: {} }),
   'AWS::IAM::Role': ({ name, accountId }) => ({
     ref: name,
     attributes: { Arn: `arn:aws:iam::${accountId}:role/${name}` },
@@ -123,6 +126,11 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
     ref: subject.name,
     attributes: { Arn: arn('events', subject, `rule/${subject.name}`) },
   }),
+};
+
+const delivery = (subject: Subject, kind: string): PhysicalIds => {
+  const name = String(subject.properties.Name);
+  return { ref: name, attributes: { Arn: arn('logs', subject, `${kind}:${name}`) } };
 };
 
 const uuid = (digits: string): string =>

@@ -1,8 +1,11 @@
 import type { Call } from './service.ts';
 
-/** Who calls: a service (`cloudfront.amazonaws.com`) on behalf of a resource, or a registered label. */
+/**
+ * Who calls: a service (`cloudfront.amazonaws.com`) on behalf of a resource, with the ACL that it gives to what it
+ * writes, or a registered label.
+ */
 export type Caller =
-  | { readonly service: string; readonly sourceArn: string }
+  | { readonly service: string; readonly sourceArn: string; readonly acl?: string }
   | { readonly aws: string };
 
 /** What a bucket policy says about a call. `undefined`: nothing, so the caller's own policy decides. */
@@ -20,7 +23,8 @@ interface Statement {
  * A bucket policy, read as S3 reads it: an explicit deny wins over every allow.
  *
  * Understands what bucket policies of this stack hold: Effect, Principal (`*`, AWS, Service), Action and
- * Resource with wildcards, StringEquals on `aws:SourceArn`, Bool on `aws:SecureTransport` (always true
+ * Resource with wildcards, StringEquals on `aws:SourceArn`, `aws:SourceAccount` and `s3:x-amz-acl`, ArnLike on
+ * `aws:SourceArn`, Bool on `aws:SecureTransport` (always true
  * here: the loopback interface stands for the TLS connection). Anything else, which could only be
  * guessed at, is an error that starts with `place`.
  */
@@ -119,7 +123,23 @@ function conditionsAt(place: string, value: unknown): ((caller: Caller) => boole
       if (name === 'StringEquals aws:sourcearn') {
         return (caller: Caller) => 'sourceArn' in caller && values.includes(caller.sourceArn);
       }
-      throw unsupported(here, wanted, 'StringEquals aws:SourceArn and Bool aws:SecureTransport');
+      if (name === 'ArnLike aws:sourcearn') {
+        const patterns = values.map((pattern) => wildcard(pattern, ''));
+        return (caller: Caller) =>
+          'sourceArn' in caller && patterns.some((pattern) => pattern.test(caller.sourceArn));
+      }
+      if (name === 'StringEquals aws:sourceaccount') {
+        return (caller: Caller) =>
+          'sourceArn' in caller && values.includes(caller.sourceArn.split(':')[4] ?? '');
+      }
+      if (name === 'StringEquals s3:x-amz-acl') {
+        return (caller: Caller) => 'acl' in caller && values.includes(caller.acl ?? '');
+      }
+      throw unsupported(
+        here,
+        wanted,
+        'StringEquals aws:SourceArn, aws:SourceAccount and s3:x-amz-acl, ArnLike aws:SourceArn and Bool aws:SecureTransport',
+      );
     }),
   );
 }

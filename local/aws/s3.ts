@@ -218,6 +218,12 @@ export class LocalS3 extends LocalService {
     }
   }
 
+  /** Whether a bucket's policy lets a service put an object there. */
+  mayPut(caller: Caller, bucketName: string, key: string): boolean {
+    const bucket = this.#buckets.get(bucketName);
+    return bucket?.policy?.verdict(caller, callOf(bucket, caller, 's3:PutObject', key)) === 'allow';
+  }
+
   /**
    * S3 as a distribution's edges see it, with origin access control: the bucket policy alone decides
    * what they may read, and whether a missing object is a 404 or, without ListBucket, a 403.

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { EdgeCache, type Stored } from './cache.ts';
 import { compress, type Encoding, encodingsFor, isCompressible, weakened } from './compression.ts';
 import {
@@ -103,6 +103,8 @@ export class Edge {
     functionErrors: 0,
     originRequests: 0,
   };
+  /** For the access log, by request id, until the answer has left. */
+  readonly #logData = new Map<string, string>();
   #server: Server | undefined;
 
   constructor(input: EdgeInput) {
@@ -236,7 +238,13 @@ export class Edge {
     });
     let returned: unknown;
     try {
-      returned = await this.#functions.get(source.arn)?.run(event, rawQueryOf(request.target));
+      returned = await this.#functions
+        .get(source.arn)
+        ?.run(
+          event,
+          rawQueryOf(request.target),
+          (text) => this.#input.accessLog && this.#logData.set(requestId, text),
+        );
     } catch (error) {
       this.#stats.functionErrors += 1;
       this.#log(`${source.logicalId} failed at ${request.target}: ${(error as Error).message}`);
@@ -502,19 +510,39 @@ export class Edge {
   async #answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const size = message.rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
     let answer: ViewerResponse;
+    const request = viewerRequestFrom(message);
+    const logAccess = this.#accessLogger(request, message.socket);
     try {
       if (size + (message.url ?? '').length > LARGEST_REQUEST) {
         answer = this.#ownError(413, 'Request header fields too large.', 'Error', '');
       } else {
-        answer = await this.handle(viewerRequestFrom(message));
+        answer = await this.handle(request);
       }
     } catch (error) {
       this.#log(`The local edge itself failed at ${message.url}: ${String(error)}`);
       answer = this.#ownError(500, 'The local edge itself failed; its log says why.', 'Error', '');
     }
     if (answer.status === 413) response.shouldKeepAlive = false;
+    // "How requests are logged when the request URL or headers exceed the maximum size": they are not.
+    else response.once('close', () => logAccess(answer));
     response.writeHead(answer.status, titled(answer.headers));
     response.end(message.method === 'HEAD' ? undefined : answer.body);
+  }
+
+  #accessLogger(request: ViewerRequest, socket: Socket): (response: ViewerResponse) => void {
+    const { accessLog } = this.#input;
+    if (accessLog === undefined) return () => {};
+    const startedAt = this.#now();
+    const sentBefore = socket.bytesWritten;
+    return (response) => {
+      const requestId = String(response.headers['x-amz-cf-id']);
+      const logData = this.#logData.get(requestId);
+      this.#logData.delete(requestId);
+      const { pattern } = this.#behaviorFor(splitTarget(request.target).path);
+      const sentBytes = socket.bytesWritten - sentBefore;
+      const endedAt = this.#now();
+      accessLog({ request, response, pattern, logData, startedAt, endedAt, sentBytes });
+    };
   }
 
   #now(): number {

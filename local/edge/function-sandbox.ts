@@ -26,8 +26,9 @@ export interface EdgeFunction {
    * Rejects when it throws, runs out of time, never answers or returns what JSON cannot hold.
    *
    * @param rawQuery - what `request.rawQueryString()` answers: the query as it was sent; undefined without a `?`
+   * @param onLogData - gets what the function gives to `cf.logCustomData`, each time
    */
-  run(event: unknown, rawQuery?: string): Promise<unknown>;
+  run(event: unknown, rawQuery?: string, onLogData?: (text: string) => void): Promise<unknown>;
 }
 
 /**
@@ -47,7 +48,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
   const { keyValueStore, log = () => {}, timeLimitMs = 2000 } = options;
   const script = new vm.Script(wrapped(options.code), { filename: 'viewer-request.js' });
 
-  const run = (event: unknown, rawQuery?: string): Promise<unknown> =>
+  const run: EdgeFunction['run'] = (event, rawQuery, onLogData) =>
     new Promise((resolve, reject) => {
       // A context each, as CloudFront keeps no state either; it costs well under a millisecond. Its
       // promises are settled inside the call that runs its code ('afterEvaluate'), which is
@@ -65,6 +66,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
 
       const host: Host = {
         log: (line) => log(line),
+        logData: (text) => onLogData?.(text),
         hasStore: keyValueStore !== undefined,
         hash: (algorithm, text, encoding) =>
           createHash(algorithm)
@@ -113,6 +115,7 @@ export function compileEdgeFunction(options: SandboxOptions): EdgeFunction {
 
 interface Host {
   log(line: string): void;
+  logData(text: string): void;
   readonly hasStore: boolean;
   hash(algorithm: string, text: string, encoding: string): string;
   read(key: string, settle: (error?: string, value?: string) => void): void;
@@ -171,6 +174,11 @@ const PRELUDE = new vm.Script(`(host, define, event, rawQuery) => {
       kvs() {
         if (!host.hasStore) throw new Error('cf.kvs(): no key-value store is associated with this function');
         return store;
+      },
+      // "General helper methods", CloudFront Developer Guide.
+      logCustomData(data) {
+        if (typeof data !== 'string') throw new Error('cf.logCustomData: CloudFront takes text');
+        host.logData(data);
       },
     },
     crypto: {

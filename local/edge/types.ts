@@ -1,3 +1,5 @@
+import type { Exchange } from './access-log.ts';
+
 /**
  * What the edge and its neighbours on this machine agree on: the edge asks for objects and keys
  * through these, and never learns who answers.
@@ -51,6 +53,8 @@ export interface EdgeInput {
   readonly origin: OriginReader;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
+  /** Gets every request with its answer, when that has left. @default nobody */
+  readonly accessLog?: (exchange: Exchange) => void;
   /** What CloudFront would write to CloudWatch: function logs and failures. @default a line on stderr */
   readonly log?: (line: string) => void;
 }

@@ -23,6 +23,7 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
     },
     immutable: ['assets/*'],
     contentOnDestroy: 'delete',
+    accessLogs: {},
   },
   'names of its own': {
     name: 'c-site',

@@ -53,6 +53,17 @@ test('the event is a copy', async () => {
   expect(event.request.uri).toBe('/a');
 });
 
+test('what a function logs for the access log is told with each request', async () => {
+  const code = `import cf from 'cloudfront';
+    function handler(event) { cf.logCustomData(event.a); cf.logCustomData(event.b); }`;
+  const router = compileEdgeFunction({ code });
+  const told: string[] = [];
+  await router.run({ a: '1', b: '2' }, undefined, (text) => told.push(text));
+  await router.run({ a: '3', b: '4' });
+  expect(told).toEqual(['1', '2']);
+  await expect(router.run({ a: 1 })).rejects.toThrow('cf.logCustomData: CloudFront takes text');
+});
+
 describe('a function that does not end is stopped', () => {
   test.each([
     ['in its handler', 'function handler() { for (;;) {} }'],

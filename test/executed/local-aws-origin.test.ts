@@ -193,6 +193,40 @@ describe('a bucket policy', () => {
     expect(policy.verdict(caller, { action, resource: `arn:aws:s3:::${resource}` })).toBe(verdict);
   });
 
+  const SOURCE = `arn:aws:logs:us-east-1:${ACCOUNT}:delivery-source:logs`;
+  const delivery = {
+    service: 'delivery.logs.amazonaws.com',
+    sourceArn: SOURCE,
+    acl: 'bucket-owner-full-control',
+  };
+  test.each([
+    ['the source that it names', delivery, 'allow'],
+    ['another source', { ...delivery, sourceArn: `${SOURCE}2` }, undefined],
+    ['another account', { ...delivery, sourceArn: SOURCE.replace(ACCOUNT, '1') }, undefined],
+    ['another ACL', { ...delivery, acl: 'private' }, undefined],
+    ['no ACL', { service: delivery.service, sourceArn: SOURCE }, undefined],
+    ['a role', { aws: role }, undefined],
+  ])('on a delivery of logs by %s', (_, caller, verdict) => {
+    const policy = new BucketPolicy(
+      'P',
+      document({
+        Effect: 'Allow',
+        Principal: { Service: 'delivery.logs.amazonaws.com' },
+        Action: 's3:PutObject',
+        Resource: 'arn:aws:s3:::logs/cloudfront/*',
+        Condition: {
+          StringEquals: {
+            's3:x-amz-acl': 'bucket-owner-full-control',
+            'aws:SourceAccount': ACCOUNT,
+          },
+          ArnLike: { 'aws:SourceArn': `arn:aws:logs:*:*:delivery-source:logs` },
+        },
+      }),
+    );
+    const call = { action: 's3:PutObject', resource: 'arn:aws:s3:::logs/cloudfront/a.gz' };
+    expect(policy.verdict(caller, call)).toBe(verdict);
+  });
+
   const OTHER = 'P.Statement[0]';
   test.each([
     [
@@ -217,11 +251,11 @@ describe('a bucket policy', () => {
     ],
     [
       { ...READ, Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
-      `${OTHER}.Condition.NumericLessThan.s3:TlsVersion: got 1.2; the local S3 knows StringEquals aws:SourceArn and Bool aws:SecureTransport`,
+      `${OTHER}.Condition.NumericLessThan.s3:TlsVersion: got 1.2; the local S3 knows StringEquals aws:SourceArn, aws:SourceAccount and s3:x-amz-acl, ArnLike aws:SourceArn and Bool aws:SecureTransport`,
     ],
     [
-      { ...READ, Condition: { StringEquals: { 'aws:SourceAccount': ACCOUNT } } },
-      `${OTHER}.Condition.StringEquals.aws:SourceAccount: got "${ACCOUNT}"; the local S3 knows StringEquals aws:SourceArn and Bool aws:SecureTransport`,
+      { ...READ, Condition: { StringEquals: { 'aws:SourceOrgID': 'o-1' } } },
+      `${OTHER}.Condition.StringEquals.aws:SourceOrgID: got "o-1"; the local S3 knows StringEquals aws:SourceArn, aws:SourceAccount and s3:x-amz-acl, ArnLike aws:SourceArn and Bool aws:SecureTransport`,
     ],
     [{ ...READ, Action: 1 }, `${OTHER}.Action: got 1; the local S3 knows strings`],
     [

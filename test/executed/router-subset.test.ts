@@ -23,6 +23,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
     ...CONFIG,
     domain: DOMAIN,
     urls: { style: 'directory', fallback: 'single-page' },
+    accessLogs: { days: 90, ipAddresses: false },
   }),
 };
 

@@ -66,6 +66,13 @@ test('a domain has one name, and no further ones unless they are named', () => {
   expect(resolveConfig({ name: 'shop', domain: certificate }).domain).toEqual(certificate);
 });
 
+test('an empty object turns access logs on, for 90 days and without addresses', () => {
+  expect(resolveConfig({ name: 'shop', accessLogs: {} }).accessLogs).toEqual({
+    days: 90,
+    ipAddresses: false,
+  });
+});
+
 test('each kind of source and build fills its own gaps', () => {
   const resolved = resolveConfig({
     name: 'shop',
@@ -121,7 +128,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs',
   ]);
 });
 
@@ -424,6 +431,26 @@ describe('a value that would fail only in AWS is refused here', () => {
       'a health path that the style redirects',
       { urls: { style: 'directory' }, health: { path: '/about?x=/' } },
       `health.path: got "/about?x=/"; use '/about/?x=/', where urls.style 'directory' redirects it to`,
+    ],
+    [
+      'access logs that nobody could read in time',
+      { accessLogs: { days: 0 } },
+      'accessLogs.days: got 0; use a whole number of days from 1 to 3650',
+    ],
+    [
+      'access logs by a switch',
+      { accessLogs: true },
+      'accessLogs: got true; use an object with days, ipAddresses',
+    ],
+    [
+      'addresses in words',
+      { accessLogs: { ipAddresses: 'yes' } },
+      'accessLogs.ipAddresses: got "yes"; use true or false',
+    ],
+    [
+      'an option of access logs that does not exist',
+      { accessLogs: { bucket: 'x' } },
+      'accessLogs.bucket: no such option; use one of days, ipAddresses',
     ],
     [
       'a gate that does not exist',

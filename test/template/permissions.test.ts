@@ -192,6 +192,29 @@ test('in the policies of buckets only the function that empties them on destroy 
   }
 });
 
+test('the access logs take objects from the delivery of this one site, and give nothing to anybody', () => {
+  const of = aTemplate({ accessLogs: {} });
+  const statements = Object.entries(of.findResources('AWS::S3::BucketPolicy'))
+    .filter(([id]) => id.startsWith('HostingAccessLogs'))
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
+  expect(statements.map(({ Effect, Action }) => [Effect, list(Action)])).toEqual([
+    ['Deny', ['s3:*']],
+    ['Allow', ['s3:DeleteObject*', 's3:GetBucket*', 's3:List*', 's3:PutBucketPolicy']],
+    ['Allow', ['s3:PutObject']],
+  ]);
+  const { Principal, Resource, Condition } = statements[2] as Statement;
+  expect(Principal).toEqual({ Service: 'delivery.logs.amazonaws.com' });
+  expect(withoutHash(text(Resource))).toBe('{HostingAccessLogsBucket.Arn}/cloudfront/*');
+  const conditions = Condition as Record<string, Record<string, unknown>>;
+  expect(conditions.StringEquals).toEqual({
+    's3:x-amz-acl': 'bucket-owner-full-control',
+    'aws:SourceAccount': { Ref: 'AWS::AccountId' },
+  });
+  expect(text(conditions.ArnLike?.['aws:SourceArn'])).toMatch(
+    /^arn:(aws|\{AWS::Partition\}):logs:us-east-1:\{AWS::AccountId\}:delivery-source:a-site-access-logs$/,
+  );
+});
+
 test('managed policies: none but that of the function that empties buckets on destroy', () => {
   const managed = Object.entries(template().findResources('AWS::IAM::Role')).flatMap(
     ([id, { Properties }]) =>

@@ -5,7 +5,7 @@ import { START_PAGE_KEY } from '../../release/contract.ts';
 
 /** What of the configuration the functions depend on; what is missing is off. */
 export type EdgeConfig = Pick<ResolvedConfig, 'name' | 'source'> &
-  Partial<Pick<ResolvedConfig, 'domain' | 'urls'>>;
+  Partial<Pick<ResolvedConfig, 'domain' | 'urls' | 'accessLogs'>>;
 
 /** The viewer-request function of the pages as it is deployed. */
 export const routerCode = (config: EdgeConfig): string =>
@@ -15,13 +15,14 @@ export const routerCode = (config: EdgeConfig): string =>
 export const poolCode = (config: EdgeConfig): string =>
   edgeCode('pool-request.js', settings(config));
 
-const settings = ({ name, source, domain, urls }: EdgeConfig) => ({
+const settings = ({ name, source, domain, urls, accessLogs }: EdgeConfig) => ({
   name,
   toPublish: source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
   canonicalHost: domain?.name,
   styles: urls !== undefined && urls.style !== 'any',
   startPage: `/${START_PAGE_KEY}`,
   singlePage: urls?.fallback === 'single-page',
+  accessLogs: accessLogs !== undefined,
 });
 
 /**

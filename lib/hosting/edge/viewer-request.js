@@ -22,6 +22,7 @@ export async function handler(event) {
     }
     const live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
+    if (SETTINGS.accessLogs) cf.logCustomData(live.id);
     if (SETTINGS.styles) {
       // In place of `/`, should CloudFront put the default root object there before it asks: delivery.ts.
       if (request.uri === SETTINGS.startPage) request.uri = '/';
