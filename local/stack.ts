@@ -36,7 +36,7 @@ export interface LocalStackOptions {
   /** The folder that `cdk synth` wrote. */
   readonly assembly: string;
   /** Which of its stacks: the name of an environment. @default production's */
-  readonly environment?: string;
+  readonly environment?: string | undefined;
   /** Keeps buckets, pointer, executions and repository from one start to the next. */
   readonly state: string;
   /** Where the site is served on 127.0.0.1; 0 picks a free port. */

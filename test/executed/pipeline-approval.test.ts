@@ -4,10 +4,10 @@ import {
   PutApprovalResultCommand,
 } from '@aws-sdk/client-codepipeline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Clock } from '../../local/pipeline/clock.ts';
 import { LocalPipeline } from '../../local/pipeline/engine.ts';
 import type { PipelineEvent } from '../../local/pipeline/events.ts';
 import { linesFor } from '../../local/pipeline/lines.ts';
+import { aClock } from '../support/clock.ts';
 import {
   aPipeline,
   commit,
@@ -28,33 +28,6 @@ afterEach(async () => {
   for (const stop of stops) await stop();
   bench.remove();
 });
-
-/** A clock that stands still until somebody sets it. */
-function aClock(start: string): Clock & { set(time: string): void } {
-  let now = Date.parse(start);
-  const sleepers = new Set<{ time: number; wake: () => void }>();
-  return {
-    now: () => now,
-    until: (time, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        if (time <= now) return resolve();
-        const sleeper = { time, wake: resolve };
-        sleepers.add(sleeper);
-        signal.addEventListener('abort', () => {
-          sleepers.delete(sleeper);
-          reject(signal.reason);
-        });
-      }),
-    set(time) {
-      now = Date.parse(time);
-      for (const sleeper of [...sleepers].filter(({ time: due }) => due <= now)) {
-        sleepers.delete(sleeper);
-        sleeper.wake();
-      }
-    },
-  };
-}
 
 const APPROVE = {
   Name: 'Approve',
