@@ -36,4 +36,7 @@ export const config: SiteConfig = {
   // health: { path: '/', deadlineSeconds: 120 },
   // retention: { newest: 10, days: 30 },
   // headers: { contentSecurityPolicy: "default-src 'self'; …", permissionsPolicy: 'camera=()', custom: { 'X-Team': 'web' } },
+  // approval: true,
+  // deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+  // environments: { staging: { source: { branch: 'develop' } } },
 };
