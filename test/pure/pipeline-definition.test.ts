@@ -207,10 +207,10 @@ const approval = (extra: object = {}) => ({
 });
 
 /** A pipeline whose last stage has this entry condition. */
-const gated = (rule: object, result = 'FAIL') => {
+const gated = (rule: object | object[], result = 'FAIL') => {
   const pipeline = aPipeline();
   Object.assign(pipeline.Stages[2] as object, {
-    BeforeEntry: { Conditions: [{ Result: result, Rules: [rule] }] },
+    BeforeEntry: { Conditions: [{ Result: result, Rules: [rule].flat() }] },
   });
   return pipeline;
 };
@@ -240,6 +240,11 @@ test.each<[string, ReturnType<typeof aPipeline>, RegExp]>([
     'another rule',
     gated(window({ AlarmName: 'a' }, 'CloudWatchAlarm')),
     /\.Conditions: got \["Rule\/AWS\/CloudWatchAlarm\/1"\]; the local run knows one rule, Rule\/AWS\/DeploymentWindow\/1$/,
+  ],
+  [
+    'a second rule',
+    gated([window({ Cron: '* * 9 ? * *' }), window({ Cron: '* * 10 ? * *' })]),
+    /\.Conditions: got \["Rule\/AWS\/DeploymentWindow\/1","Rule\/AWS\/DeploymentWindow\/1"\]; /,
   ],
   [
     'another result',
