@@ -38,4 +38,7 @@ export const config: SiteConfig = {
   // accessLogs: { days: 90, ipAddresses: false },
   // headers: { contentSecurityPolicy: "default-src 'self'; …", permissionsPolicy: 'camera=()', custom: { 'X-Team': 'web' } },
   // urls: { style: 'any', fallback: 'none' },
+  // approval: true,
+  // deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+  // environments: { staging: { source: { branch: 'develop' } } },
 };

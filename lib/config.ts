@@ -1,8 +1,11 @@
 import * as v from 'valibot';
 import { type AccessLogsConfig, accessLogs } from './options/access-logs.ts';
+import { type ApprovalConfig, approval } from './options/approval.ts';
 import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
+import { type DeploymentWindowConfig, deploymentWindow } from './options/deployment-window.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
+import { type EnvironmentConfig, environments, withOverrides } from './options/environments.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import { healthHasNoRedirect, type UrlsConfig, urls } from './options/urls.ts';
@@ -127,6 +130,35 @@ export interface SiteConfig {
    * @default - off: no logs
    */
   readonly accessLogs?: AccessLogsConfig;
+
+  /**
+   * Whether somebody has to approve a release in CodePipeline before it goes live. It is built and uploaded by
+   * then; a release that is rejected, or that nobody approves in time, does not go live.
+   *
+   * @default false
+   */
+  readonly approval?: boolean | ApprovalConfig;
+
+  /**
+   * When releases may go live. One that is uploaded at another time waits for the window, and a newer one
+   * takes its place. `npm run releases -- promote` and `rollback` do not wait.
+   *
+   * @default - always
+   */
+  readonly deploymentWindow?: DeploymentWindowConfig;
+
+  /**
+   * More environments of the same site by name, each with what differs from this config, which is
+   * production: `{ staging: { source: { branch: 'develop' } } }`. Each is a stack of its own, `NAME-staging`, with
+   * its own address, bucket, pipeline and releases.
+   *
+   * With the CodeCommit source all of them follow branches of the one repository, which production's stack
+   * creates and deletes. None takes over `domain`, and search engines are kept away (`headers.robots`) unless it says
+   * otherwise. A stack's name has up to 30 characters.
+   *
+   * @default {}
+   */
+  readonly environments?: Readonly<Record<string, EnvironmentConfig>>;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -226,21 +258,113 @@ export interface GatesConfig {
 }
 
 /** A `SiteConfig` with every gap filled and every value checked: nothing is left to guess. */
-export type ResolvedConfig = Readonly<v.InferOutput<typeof siteConfig>>;
+export type ResolvedConfig = Readonly<Omit<v.InferOutput<typeof siteConfig>, 'environments'>> & {
+  /** The name of the environment; nothing for production. */
+  readonly environment: string | undefined;
+  /** Whether this is what the public is meant to find. */
+  readonly production: boolean;
+  /** The name of production's stack, and of the CodeCommit repository that all environments share. */
+  readonly siteName: string;
+};
 
 /**
- * Fills every default and checks every value.
+ * Production's config: fills every default and checks every value, those of all environments too.
  *
  * @throws Error naming every mistake at once: the option, the value received, what to write instead.
  */
-export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): ResolvedConfig {
+export const resolveConfig = (config: SiteConfig, file?: string): ResolvedConfig =>
+  resolveConfigs(config, file)[0];
+
+/**
+ * Every environment's config: production's first, then the others in the order of the file.
+ *
+ * @throws Error as `resolveConfig`
+ */
+export function resolveConfigs(
+  config: SiteConfig,
+  file = 'site.config.ts',
+): [ResolvedConfig, ...ResolvedConfig[]] {
   const checked = v.safeParse(v.pipe(siteConfig, healthHasNoRedirect()), config);
-  if (!checked.success) {
-    throw new Error(
-      [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
+  const problems = checked.issues?.map(problem) ?? [];
+  const others = Object.entries(config?.environments ?? {})
+    // Another shape has been told by now.
+    .filter(([, overrides]) => typeof overrides === 'object' && overrides !== null)
+    .flatMap(([name, overrides]) => environmentOf(config, name, overrides, problems) ?? []);
+  if (checked.success) problems.push(...sharedNames([checked.output, ...others]));
+  if (!checked.success || problems.length > 0) {
+    throw new Error([`${file}:`, ...problems.map((text) => `  - ${text}`)].join('\n'));
+  }
+  const { environments: _, ...rest } = checked.output;
+  const siteName = rest.name;
+  const production = {
+    domain: undefined,
+    ...rest,
+    environment: undefined,
+    production: true,
+    siteName,
+  };
+  return [production, ...others];
+}
+
+/** An environment put together with production; nothing if it has mistakes, which become problems. */
+function environmentOf(
+  { name: siteName, environments: _, ...production }: SiteConfig,
+  environment: string,
+  overrides: EnvironmentConfig,
+  problems: string[],
+): ResolvedConfig | undefined {
+  const place = `environments.${environment}`;
+  const before = problems.length;
+  // A name leads to one stack. What is not the public's has no place in a search engine.
+  const own = { domain: undefined, headers: { robots: 'noindex' } };
+  // An environment may also differ from a default.
+  const base = withOverrides({ ...v.getDefaults(environmentConfig), ...production }, own);
+  const checked = v.safeParse(
+    v.pipe(environmentConfig, healthHasNoRedirect()),
+    withOverrides(base, overrides),
+  );
+  for (const issue of checked.issues ?? []) {
+    const text = problem(issue);
+    // What production has wrong, and this environment only takes over, is told once.
+    if (!problems.includes(text) || sets(overrides, issue)) problems.push(`${place}.${text}`);
+  }
+  const name = `${siteName}-${environment}`;
+  if (name.length > MAX_NAME && siteName?.length <= MAX_NAME) {
+    problems.push(
+      `${place}: got "${environment}"; use a shorter name: the stack ${name} would have ${name.length} characters, and a stack's name has up to ${MAX_NAME}`,
     );
   }
-  return { domain: undefined, ...checked.output };
+  if (!checked.success) return undefined;
+  const kind = base.source?.kind;
+  if (checked.output.source.kind === 'codecommit' && (kind === 'connection' || kind === 's3')) {
+    problems.push(
+      `${place}.source.kind: got "codecommit"; use '${kind}' as production does, whose stack would have to create the repository`,
+    );
+  }
+  if (problems.length > before) return undefined;
+  return { domain: undefined, ...checked.output, name, environment, production: false, siteName };
+}
+
+/** CloudFront gives a host name to one distribution only. */
+function sharedNames(
+  configs: readonly (Pick<ResolvedConfig, 'domain'> & { readonly environment?: string })[],
+): string[] {
+  const owners = new Map<string, string>();
+  return configs.flatMap(({ environment = 'production', domain }) =>
+    [domain?.name ?? [], domain?.aliases ?? []].flat().flatMap((name) => {
+      const owner = owners.get(name);
+      owners.set(name, environment);
+      if (owner === undefined) return [];
+      return `environments.${environment}.domain: got "${name}"; use another name: ${owner} has this one`;
+    }),
+  );
+}
+
+/** Whether the mistake is in what the environment itself says. */
+function sets(overrides: object, { path }: v.BaseIssue<unknown>): boolean {
+  let value: unknown = overrides;
+  for (const { key } of path ?? []) value = Object(value)[key as string];
+  return value !== undefined;
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {
@@ -340,6 +464,9 @@ const retention = options({
   ),
 });
 
+/** CDK makes CloudFront's names of it, which have 64 characters. */
+const MAX_NAME = 30;
+
 const siteConfig = options({
   name: text(
     /^[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/,
@@ -363,4 +490,11 @@ const siteConfig = options({
   retention: v.optional(retention, {}),
   urls: v.optional(urls, {}),
   accessLogs: v.optional(accessLogs),
+  approval,
+  deploymentWindow,
+  environments,
 });
+
+const { name: _name, environments: _environments, ...shared } = siteConfig.entries;
+
+const environmentConfig = options(shared);

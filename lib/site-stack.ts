@@ -25,11 +25,18 @@ export class SiteStack extends Stack {
     const promote = new Promote(this, 'Promote', { config, hosting });
     const invalidate = new Invalidate(this, 'Invalidate', { hosting });
 
-    const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });
+    const { siteUrl } = hosting;
+    const pipeline = new Pipeline(this, 'Pipeline', {
+      config,
+      upload,
+      promote,
+      invalidate,
+      siteUrl,
+    });
 
     new Prune(this, 'Prune', { config, hosting });
 
-    new Outputs(this, 'Outputs', { hosting, pipeline });
+    new Outputs(this, 'Outputs', { config, hosting, pipeline });
     tidyBucketEmptying(this);
   }
 }

@@ -19,13 +19,19 @@ const HELP = `npm start [-- OPTIONS]
 Runs the whole stack on this machine: synthesises it, publishes the current commit through its
 pipeline, serves the site, and publishes again with every push or upload. Needs no AWS account.
 
-  --port PORT    where the site is served on 127.0.0.1 (default 8080)
-  --state DIR    what is kept from one start to the next (default .local)
-  --help         this text`;
+  --environment NAME  an environment of site.config.ts (default production)
+  --port PORT         where the site is served on 127.0.0.1 (default 8080)
+  --state DIR         what is kept from one start to the next
+                      (default .local, or .local/environments/NAME)
+  --help              this text`;
 
 interface Options {
   readonly port: number;
   readonly state: string;
+  /** Nothing for production. */
+  readonly environment: string | undefined;
+  /** What the operator's command needs to find this stack. */
+  readonly commandOptions: string;
 }
 
 async function main(): Promise<void> {
@@ -103,7 +109,10 @@ async function run(
     terminal.line(`Uncommitted changes are not published: commit them, then ${then}.`);
   }
   const commit = await stack.unpublishedCommit();
-  if (commit && !stopped.aborted) await stack.publish(commit, 'npm start').result;
+  if (commit && !stopped.aborted) {
+    const { id, result } = stack.publish(commit, 'npm start');
+    await Promise.race([result, untilHeld(stack, id)]);
+  }
   const live = await stack.liveRelease();
   const state =
     options.state === DEFAULT_STATE ? '' : ` --state ${quoted(fromHere(options.state))}`;
@@ -116,11 +125,21 @@ async function run(
     `  Live      ${live ?? `nothing yet: the next ${stack.uploads ? 'upload' : 'push'} that succeeds is the first release`}`,
   );
   terminal.line(`  Publish   ${publish}`);
-  terminal.line(`  Go back   npm run releases -- rollback --local${state}`);
+  terminal.line(`  Go back   npm run releases -- rollback ${options.commandOptions}`);
   terminal.line(`  Logs      ${fromHere(join(options.state, 'logs'))}`);
   terminal.line('  Stop      Ctrl-C; the next start goes on from here');
   terminal.line();
   return new Promise<never>(() => {});
+}
+
+/** Resolves when an execution waits for a person or for its window, which may take days. */
+function untilHeld(stack: LocalStack, executionId: string): Promise<void> {
+  return new Promise((resolve) => {
+    stack.events.listen((event) => {
+      if (event.executionId !== executionId) return;
+      if (event.type === 'approval-needed' || event.type === 'execution-outside-window') resolve();
+    });
+  });
 }
 
 /** Where the person stands: npm runs its scripts in the folder of package.json. */
@@ -153,8 +172,9 @@ function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({
     args,
     options: {
+      environment: { type: 'string', default: 'production' },
       port: { type: 'string', default: '8080' },
-      state: { type: 'string', default: DEFAULT_STATE },
+      state: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -167,7 +187,20 @@ function readOptions(args: string[]): Options | undefined {
     throw new Error(`--port: got ${values.port}; use a whole number from 0 to 65535`);
   }
   if (values.state === '') throw new Error('--state: got nothing; use a folder, such as .local');
-  return { port, state: resolve(HERE, values.state) };
+  if (!/^[a-z][a-z0-9-]*$/.test(values.environment)) {
+    throw new Error(
+      `--environment: got ${values.environment || 'nothing'}; use a name under environments in site.config.ts`,
+    );
+  }
+  const environment = values.environment === 'production' ? undefined : values.environment;
+  const own = environment ? join(DEFAULT_STATE, 'environments', environment) : DEFAULT_STATE;
+  const state = values.state === undefined ? own : resolve(HERE, values.state);
+  const commandOptions = [
+    '--local',
+    ...(environment ? [`--environment ${environment}`] : []),
+    ...(state === own ? [] : [`--state ${quoted(fromHere(state))}`]),
+  ].join(' ');
+  return { port, state, environment, commandOptions };
 }
 
 /** Told before the seconds that synthesis takes, not after them. */

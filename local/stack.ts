@@ -7,15 +7,18 @@ import { LocalCloudFrontApi } from './aws/cloudfront-api.ts';
 import { LocalKeyValueStore, type ReaderOptions } from './aws/key-value-store.ts';
 import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
-import { Credentials, type ServiceOptions } from './aws/service.ts';
+import { accessKeyIdOf, Credentials, type ServiceOptions } from './aws/service.ts';
 import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
+import type { Approvals } from './pipeline/approvals.ts';
+import type { Clock } from './pipeline/clock.ts';
 import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/control.ts';
 import { type ExecutionHandle, LocalPipeline, type ObjectVersion } from './pipeline/engine.ts';
 import { type PipelineEvent, PipelineEvents } from './pipeline/events.ts';
+import { ApiError } from './pipeline/jobs.ts';
 import { linesFor } from './pipeline/lines.ts';
 import { answerPush } from './pipeline/push.ts';
 import type { ExecutionRecord } from './pipeline/records.ts';
@@ -34,6 +37,8 @@ const HOOK = fileURLToPath(new URL('./pipeline/post-receive.mjs', import.meta.ur
 export interface LocalStackOptions {
   /** The folder that `cdk synth` wrote. */
   readonly assembly: string;
+  /** Which of its stacks: the name of an environment. @default production's */
+  readonly environment?: string | undefined;
   /** Keeps buckets, pointer, executions and repository from one start to the next. */
   readonly state: string;
   /** Where the site is served on 127.0.0.1; 0 picks a free port. */
@@ -44,6 +49,10 @@ export interface LocalStackOptions {
   readonly allow?: ServiceOptions['allow'];
   /** How much later than the write an edge sees a new pointer. @default no delay */
   readonly propagation?: ReaderOptions;
+  /** What deployment windows and approvals go by. @default - the clock of this machine */
+  readonly clock?: Clock;
+  /** Which stack the operator's command is to talk to. @default '--local' */
+  readonly commandOptions?: string;
 }
 
 /** The stack of a cloud assembly, up and running on this machine. */
@@ -136,6 +145,11 @@ export class LocalStack {
     return this.parts.environmentFor(caller);
   }
 
+  /** The approvals that the pipeline waits for. */
+  get approvals(): Approvals {
+    return this.parts.pipeline.approvals;
+  }
+
   /** Every execution that is known, oldest first. */
   executions(): readonly ExecutionRecord[] {
     return this.parts.pipeline.executions();
@@ -207,7 +221,7 @@ async function bringUp(
   const state = resolve(options.state);
   const controlFile = controlFileOf(state);
 
-  const assembly = new Assembly(options.assembly);
+  const assembly = new Assembly(options.assembly, options.environment);
   const credentials = new Credentials();
   const onUnknown = (what: string) => options.log(`not known to the local run: ${what}`);
   const service = {
@@ -346,11 +360,28 @@ async function bringUp(
     stateDir: state,
     report: events.report,
     onUnknownOperation: (operation) => onUnknown(`CodePipeline: ${operation}`),
+    authorise: (request, action, resource) => {
+      const principal = credentials.labelOf(accessKeyIdOf(request) ?? '');
+      if (principal === undefined) {
+        throw new ApiError(
+          'UnrecognizedClientException',
+          'The security token included in the request is invalid.',
+        );
+      }
+      if (options.allow?.({ principal, action, resource }) ?? true) return principal;
+      throw new ApiError(
+        'AccessDeniedException',
+        `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
+      );
+    },
+    ...(options.clock && { clock: options.clock }),
+    ...(options.commandOptions !== undefined && { commandOptions: options.commandOptions }),
   });
   closers.push(() => pipeline.stop());
   const rules = new EventRules(assembly);
   const startsPipeline =
-    pushTrigger(rules, assembly, pipelineArn) ?? pathTrigger(pipeline, repository);
+    pushTrigger(rules, assembly, pipeline.codeCommitRepository, pipelineArn) ??
+    pathTrigger(pipeline, repository);
   const uploads = pipeline.uploads && new Uploads(pipeline.uploads, s3, pipeline);
   const onEvent = (event: BusEvent) => {
     if (rules.targetsOf(event).includes(pipelineArn)) uploads?.onCreated(event);
@@ -438,17 +469,19 @@ function pathTrigger(pipeline: LocalPipeline, repository: string): PushRule | un
  */
 function pushTrigger(
   rules: EventRules,
-  assembly: Assembly,
+  { environment: { region, accountId } }: Assembly,
+  repository: string | undefined,
   pipelineArn: string,
 ): PushRule | undefined {
-  const [repository] = assembly.ofType('AWS::CodeCommit::Repository');
-  if (!repository) return undefined;
+  if (repository === undefined) return undefined;
+  // The stack's own, or one that another stack has created.
+  const repositoryArn = `arn:aws:codecommit:${region}:${accountId}:${repository}`;
   return ({ old, ref }) =>
     rules
       .targetsOf({
         source: 'aws.codecommit',
         'detail-type': 'CodeCommit Repository State Change',
-        resources: [String(repository.attributes.Arn)],
+        resources: [repositoryArn],
         detail: {
           event: /^0+$/.test(old) ? 'referenceCreated' : 'referenceUpdated',
           referenceType: ref.startsWith('refs/tags/') ? 'tag' : 'branch',

@@ -16,6 +16,8 @@ export type Request =
   | { readonly command: 'freeze'; readonly reason: string }
   | { readonly command: 'unfreeze'; readonly promote: boolean }
   | { readonly command: 'pin' | 'unpin'; readonly id: string }
+  | { readonly command: 'approve'; readonly comment: string }
+  | { readonly command: 'reject'; readonly reason: string }
   | { readonly command: 'prune'; readonly dryRun: boolean };
 
 /** Where the stack is. */
@@ -24,6 +26,8 @@ export interface Place {
   readonly local: boolean;
   readonly state: string | undefined;
   readonly stack: string | undefined;
+  /** The name of an environment, instead of its stack's. */
+  readonly environment: string | undefined;
   readonly region: string | undefined;
   readonly profile: string | undefined;
 }
@@ -39,6 +43,7 @@ export interface Arguments {
 export const needsConsent = (request: Request): boolean =>
   request.command === 'promote' ||
   request.command === 'rollback' ||
+  request.command === 'approve' ||
   (request.command === 'unfreeze' && request.promote) ||
   (request.command === 'prune' && !request.dryRun);
 
@@ -51,7 +56,7 @@ ID is a release's id, "live", "previous", or a part that only one release has, s
 Ended ones count only where no other release has that part.
 
 On AWS the stack is found by its name, with the credentials that the AWS SDK finds: environment,
-profile, SSO. promote, rollback, unfreeze --promote and prune ask before they act; --yes answers.
+profile, SSO. promote, rollback, approve, unfreeze --promote and prune ask before they act; --yes answers.
 
 --json writes one JSON document to standard output; everything else goes to standard error. An
 error writes no document: its text is on standard error. The README says what is in it.
@@ -208,6 +213,19 @@ const SHAPES: Readonly<Record<Request['command'], Shape>> = {
     about: 'keep it no longer than others',
     read: (operands) => ({ command: 'unpin', id: operands.id('ID') }),
   },
+  approve: {
+    operands: '[COMMENT]',
+    about: 'let the release go live that waits for an approval',
+    read: (operands) => ({ command: 'approve', comment: operands.comment('COMMENT') }),
+  },
+  reject: {
+    operands: 'REASON',
+    about: 'keep it from going live',
+    read: (operands) => ({
+      command: 'reject',
+      reason: operands.comment('REASON', operands.reason()),
+    }),
+  },
   prune: {
     operands: '',
     about: 'delete the releases that "retention" in site.config.ts does not keep',
@@ -225,8 +243,9 @@ function programFor(
     .usage('COMMAND [options]')
     .description(ABOUT)
     .option('--local', 'the stack of "npm start" on this machine; needs no AWS account')
-    .option('--state <dir>', 'with --local: the folder that "npm start" runs on (default: .local)')
+    .option('--state <dir>', 'with --local: the folder that "npm start" runs on (default: its own)')
     .option('--stack <name>', 'the stack (default: "name" in site.config.ts)')
+    .option('--environment <name>', 'an environment of site.config.ts (default: production)')
     .option('--region <region>', 'its Region (default: AWS_REGION, or the profile)')
     .option('--profile <name>', 'a profile of the AWS configuration (default: AWS_PROFILE)')
     .option('--json', 'one JSON document instead of text')
@@ -271,11 +290,17 @@ const REGION = /^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/;
 const STACK = /^[A-Za-z][A-Za-z0-9-]{0,127}$/;
 
 function placeFrom(given: Record<string, unknown>, typed: Operands): Place {
-  const { local, state, stack, region, profile } = given as Record<string, string | undefined>;
+  const { local, state, stack, environment, region, profile } = given as Record<
+    string,
+    string | undefined
+  >;
   const check = (option: string, value: string | undefined, pattern: RegExp, instead: string) => {
     if (value !== undefined && !pattern.test(value)) typed.problem(option, value, instead);
   };
   check('--stack', stack, STACK, 'write the name of a stack: letters, digits and hyphens');
+  if (stack !== undefined && environment !== undefined) {
+    typed.problem('--environment', environment, 'leave it out: --stack names the stack already');
+  }
   if (local) {
     const none = 'leave it out: --local asks nobody on AWS';
     if (region !== undefined) typed.problem('--region', region, none);
@@ -286,7 +311,7 @@ function placeFrom(given: Record<string, unknown>, typed: Operands): Place {
     check('--profile', profile, /\S/, 'write the name of a profile');
     if (state !== undefined) typed.problem('--state', state, 'it belongs to --local: add that');
   }
-  return { local: Boolean(local), state, stack, region, profile };
+  return { local: Boolean(local), state, stack, environment, region, profile };
 }
 
 /** The words of a command that are no options of it, and what is wrong with them. */
@@ -332,6 +357,18 @@ class Operands {
   reason(): string {
     const words = this.#words.splice(0).join(' ');
     return this.#guessing ? words : this.checkedReason('REASON', words);
+  }
+
+  /** As long as CodePipeline takes it. */
+  comment(place: string, text = this.#words.splice(0).join(' ').trim()): string {
+    if (text.length > 512) {
+      this.problem(
+        place,
+        `${text.slice(0, 20)}…`,
+        `write up to 512 characters, not ${text.length}`,
+      );
+    }
+    return text;
   }
 
   checkedReason(place: string, text: string): string {

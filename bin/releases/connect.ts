@@ -2,6 +2,7 @@ import { Agent } from 'node:http';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import type { CloudFrontClient } from '@aws-sdk/client-cloudfront';
 import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
+import type { CodePipelineClient } from '@aws-sdk/client-codepipeline';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { siteAt } from '../../lambda/promote/site.ts';
@@ -25,6 +26,9 @@ export interface Connection {
   readonly s3: S3Client;
   /** Loaded when it is asked for: only what follows a release needs it, and it is a third of all the loading. */
   cloudFront(): Promise<CloudFrontClient>;
+  /** The pipeline's name, if it has an approval. */
+  readonly pipeline: string | undefined;
+  codePipeline(): Promise<CodePipelineClient>;
   readonly pointer: PointerStore;
   readonly site: Site;
   /** Whether a call was begun that may change something, whatever became of it. */
@@ -73,7 +77,7 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
   const missing = OUTPUTS.filter((name) => !outputs.get(name));
   if (missing.length > 0) {
     throw new Refused(
-      `Stack ${stackName} (${stack?.StackStatus}) has no output ${missing.join(', ')}: it was not deployed to its end, or by an older version of this project. Deploy it again: npx cdk deploy`,
+      `Stack ${stackName} (${stack?.StackStatus}) has no output ${missing.join(', ')}: it was not deployed to its end, or by an older version of this project. Deploy it again: npx cdk deploy ${stackName}`,
     );
   }
   const output = (name: (typeof OUTPUTS)[number]) => outputs.get(name) as string;
@@ -98,6 +102,11 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
       const { CloudFrontClient } = await import('@aws-sdk/client-cloudfront');
       return traced(new CloudFrontClient(settings('CLOUDFRONT')), noting);
     },
+    pipeline: outputs.get('PipelineName'),
+    async codePipeline() {
+      const { CodePipelineClient } = await import('@aws-sdk/client-codepipeline');
+      return traced(new CodePipelineClient(settings('CODEPIPELINE')), noting);
+    },
     pointer: keyValueStore(output('KeyValueStore'), kvs),
     site: local ? siteAt(local) : siteAt(siteUrl, outputs.get('DistributionDomainName')),
     hasWritten: () => wrote,
@@ -113,7 +122,7 @@ async function noSuchStack(
     return `--stack: got "${stack}"; what npm start runs has another name: that of "name" in site.config.ts when it was started`;
   }
   const where = `Region ${region ?? (await config.region())} of account ${account}`;
-  return `There is no stack "${stack}" in ${where}. Name another with --stack or --region, another account with --profile, or deploy it: npx cdk deploy`;
+  return `There is no stack "${stack}" in ${where}. Name another with --stack or --region, another account with --profile, or deploy it: npx cdk deploy ${stack}`;
 }
 
 /** What every client needs: by the name that the service has in `AWS_ENDPOINT_URL_…`. */

@@ -1,10 +1,10 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../lambda/shared/clock.ts';
-import { resolveConfig } from '../../lib/config.ts';
 import { config } from '../../site.config.ts';
 import { type Arguments, needsConsent, readArguments } from './arguments.ts';
 import type { Connection } from './connect.ts';
+import { configFor, stateFolder } from './environments.ts';
 import { Refused, UsageError } from './errors.ts';
 import { type About, explain } from './explain.ts';
 import { interrupted } from './interrupted.ts';
@@ -77,8 +77,9 @@ async function connected(
       `${request.command}: there is no terminal to ask whether to go on; add --yes to say so, behind the -- of npm run releases --. Nothing was changed.`,
     );
   }
-  const resolved = resolveConfig(config);
-  const state = place.state === undefined ? join(CHECKOUT, '.local') : resolve(here, place.state);
+  const resolved = configFor(place, config);
+  const state =
+    place.state === undefined ? stateFolder(CHECKOUT, resolved) : resolve(here, place.state);
   const local = place.local ? await localRun(state, signal) : undefined;
   // Only now: loading the AWS clients takes most of a second, for which help and a mistyped word need not wait.
   const { connect } = await import('./connect.ts');

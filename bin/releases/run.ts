@@ -41,6 +41,14 @@ export async function run(request: Request, operator: Operator): Promise<Answer>
       const { ID } = await look({ ID: request.id ?? 'previous' });
       return rollback(ID, request.freeze, pointers, operator);
     }
+    case 'approve':
+    case 'reject': {
+      // Only now: no other command needs CodePipeline's client.
+      const { approve, reject } = await import('./approval.ts');
+      return request.command === 'approve'
+        ? approve(request.comment, pointers, operator)
+        : reject(request.reason, pointers, operator);
+    }
     case 'unfreeze':
       return unfreeze(request.promote, pointers, operator);
     case 'pin':

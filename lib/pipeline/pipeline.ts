@@ -13,8 +13,10 @@ import type { ResolvedConfig } from '../config.ts';
 import type { Invalidate } from '../release/invalidate.ts';
 import type { Promote } from '../release/promote.ts';
 import type { Upload } from '../release/upload.ts';
+import { approvalAction } from './approval.ts';
 import { Artifacts } from './artifacts.ts';
 import { Build } from './build.ts';
+import { deploymentWindow } from './deployment-window.ts';
 import { createSource, type Source } from './source.ts';
 
 export interface PipelineProps {
@@ -22,6 +24,8 @@ export interface PipelineProps {
   readonly upload: Upload;
   readonly promote: Promote;
   readonly invalidate: Invalidate;
+  /** Where visitors find the site. */
+  readonly siteUrl: string;
 }
 
 /** From a push to a live release: Source, Build, Deploy (Upload, then Promote), Invalidate. */
@@ -31,7 +35,8 @@ export class Pipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
-    const { config, upload, promote, invalidate } = props;
+    const { config, upload, promote, invalidate, siteUrl } = props;
+    const { approval, deploymentWindow: window } = config;
     const sourceCode = new Artifact('Source');
     const builtSite = new Artifact('Site');
 
@@ -49,11 +54,16 @@ export class Pipeline extends Construct {
       userParameters: { revision: this.source.revision, execution },
       variablesNamespace: 'Upload',
     });
+    const releaseId = uploadAction.variable('releaseId');
+    const approvals = approval
+      ? [approvalAction({ approval, releaseId, siteUrl, runOrder: 2 })]
+      : [];
     const promoteAction = new LambdaInvokeAction({
       actionName: 'Promote',
-      runOrder: 2,
+      // In a stage of its own the first.
+      runOrder: window ? 1 : 2 + approvals.length,
       lambda: promote.job.function,
-      userParameters: { releaseId: uploadAction.variable('releaseId'), execution },
+      userParameters: { releaseId, execution },
       variablesNamespace: 'Promote',
     });
     const invalidateAction = new LambdaInvokeAction({
@@ -75,7 +85,17 @@ export class Pipeline extends Construct {
       stages: [
         { stageName: 'Source', actions: [this.source.action] },
         { stageName: 'Build', actions: [build.action] },
-        { stageName: 'Deploy', actions: [uploadAction, promoteAction] },
+        // A window is for a whole stage, and has to be open after the approval, whenever that comes.
+        ...(window
+          ? [
+              { stageName: 'Deploy', actions: [uploadAction, ...approvals] },
+              {
+                stageName: 'Promote',
+                actions: [promoteAction],
+                beforeEntry: deploymentWindow(window),
+              },
+            ]
+          : [{ stageName: 'Deploy', actions: [uploadAction, ...approvals, promoteAction] }]),
         { stageName: 'Invalidate', actions: [invalidateAction] },
       ],
     });

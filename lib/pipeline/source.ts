@@ -1,5 +1,5 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { Repository } from 'aws-cdk-lib/aws-codecommit';
+import { type IRepository, Repository } from 'aws-cdk-lib/aws-codecommit';
 import {
   type ActionBindOptions,
   type ActionConfig,
@@ -41,7 +41,7 @@ const pushTo = (value: string) => ({ name: 'PushTo', description: 'A push here p
 export function createSource(scope: Construct, { config, output }: SourceProps): Source {
   switch (config.source.kind) {
     case 'codecommit':
-      return codeCommit(scope, config.name, config.source, output);
+      return codeCommit(repositoryOf(scope, config, config.source), config.source, output);
     case 'connection':
       return connection(config.source, output);
     case 's3':
@@ -49,19 +49,28 @@ export function createSource(scope: Construct, { config, output }: SourceProps):
   }
 }
 
-function codeCommit(
+/** Production's: it creates and deletes the repository that all environments share. */
+function repositoryOf(
   scope: Construct,
-  name: string,
+  { production, siteName }: ResolvedConfig,
   { branch }: Required<CodeCommitSource>,
-  output: Artifact,
-): Source {
+): IRepository {
+  if (!production) return Repository.fromRepositoryName(scope, 'Repository', siteName);
   const repository = new Repository(scope, 'Repository', {
     // People type it into `git clone`.
-    repositoryName: name,
-    description: `Source of ${name}: a push to ${branch} publishes`,
+    repositoryName: siteName,
+    description: `Source of ${siteName}: a push to ${branch} publishes`,
   });
   // Everybody who can push has a clone, so the repository goes with the stack.
   repository.applyRemovalPolicy(RemovalPolicy.DESTROY);
+  return repository;
+}
+
+function codeCommit(
+  repository: IRepository,
+  { branch }: Required<CodeCommitSource>,
+  output: Artifact,
+): Source {
   const action = new CodeCommitSourceAction({
     actionName: 'Source',
     repository,

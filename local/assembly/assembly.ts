@@ -87,21 +87,14 @@ export class Assembly {
 
   /**
    * @param directory - what `cdk synth` wrote
-   * @throws Error where there is not exactly one stack, or the template uses what is not known here
+   * @param environment - which of its stacks; without one production's
+   * @throws Error where there is no such stack, or the template uses what is not known here
    */
-  constructor(directory: string) {
+  constructor(directory: string, environment?: string) {
     const manifest = readJson<AssemblyManifest>(join(directory, 'manifest.json'));
-    const stacks = Object.entries(manifest.artifacts).filter(
-      ([, artifact]) => artifact.type === 'aws:cloudformation:stack',
-    );
-    assertWhole(directory, stacks);
-    const [name, stack] = stacks[0] ?? [];
-    if (stacks.length !== 1 || !name || !stack?.properties?.templateFile) {
-      const names = stacks.map(([id]) => id).join(', ') || 'none';
-      throw new Error(
-        `${directory}: got the stacks ${names}; the local run takes an app of one stack`,
-      );
-    }
+    const [name, stack] = stackOf(directory, manifest, environment);
+    if (!stack.properties?.templateFile) throw new Error(`${directory}: ${name} has no template`);
+    assertWhole(directory, name, manifest);
     this.stackName = stack.properties.stackName ?? name;
     this.environment = {
       accountId: LOCAL_ACCOUNT,
@@ -227,18 +220,43 @@ export class Assembly {
   }
 }
 
-/** Bringing up a site without the part of it that is in another stack would pass that over in silence. */
-function assertWhole(
+/** Production's stack, whose name all others begin with, or `NAME-environment`. */
+function stackOf(
   directory: string,
-  stacks: readonly [string, AssemblyManifest['artifacts'][string]][],
-): void {
-  const names = new Set(stacks.map(([name]) => name));
-  const parts = stacks.filter(([, { dependencies = [] }]) =>
-    dependencies.some((one) => names.has(one)),
+  { artifacts }: AssemblyManifest,
+  environment: string | undefined,
+): [name: string, stack: AssemblyManifest['artifacts'][string]] {
+  const stacks = Object.entries(artifacts).filter(
+    ([, { type }]) => type === 'aws:cloudformation:stack',
+  );
+  const names = stacks.map(([name]) => name);
+  const production = names.find((name) =>
+    names.every((other) => other === name || other.startsWith(`${name}-`)),
+  );
+  if (production === undefined) {
+    throw new Error(
+      `${directory}: got the stacks ${names.join(', ') || 'none'}; the local run takes one, and others that are named after it`,
+    );
+  }
+  const wanted = environment === undefined ? production : `${production}-${environment}`;
+  const found = stacks.find(([name]) => name === wanted);
+  if (found) return found;
+  const others = names.filter((name) => name !== production);
+  const known = others.map((name) => name.slice(production.length + 1)).join(', ');
+  throw new Error(
+    `--environment: got "${environment}"; site.config.ts has ${known || 'no environments besides production'}`,
+  );
+}
+
+/** Bringing up a site without the part of it that is in another stack would pass that over in silence. */
+function assertWhole(directory: string, name: string, { artifacts }: AssemblyManifest): void {
+  const parts = Object.entries(artifacts).filter(
+    ([, { type, dependencies = [] }]) =>
+      type === 'aws:cloudformation:stack' && dependencies.includes(name),
   );
   if (parts.length === 0) return;
   throw new Error(
-    `${directory}: got ${parts.map(([name]) => name).join(', ')} as a part of another stack; the local run takes a site that is one stack: synthesise with AWS_REGION=us-east-1`,
+    `${directory}: got ${parts.map(([id]) => id).join(', ')} as a part of another stack; the local run takes a site that is one stack: synthesise with AWS_REGION=us-east-1`,
   );
 }
 

@@ -78,6 +78,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   'AWS::CodePipeline::Pipeline': {
     RoleArn: 'one user runs everything here',
     'Stages[].Actions[].RoleArn': 'one user runs everything here',
+    'Stages[].BeforeEntry.Conditions[].Rules[].Name': 'a label for the console',
     RestartExecutionOnUpdate: 'nothing is updated while the local run is up',
   },
   'AWS::Events::Rule': {

@@ -1,4 +1,5 @@
 import { type BuildProject, type ProjectProperties, readProject } from './codebuild.ts';
+import { DeploymentWindow } from './deployment-window.ts';
 import { type PushTrigger, readTriggers, type TriggerProperties } from './triggers.ts';
 import { variableReferences } from './variables.ts';
 
@@ -16,6 +17,8 @@ export interface StageDefinition {
   readonly name: string;
   /** Actions that run side by side, group after group. */
   readonly groups: readonly (readonly ActionDefinition[])[];
+  /** Executions wait before the stage until it is open. */
+  readonly window?: DeploymentWindow;
 }
 
 interface CommonAction {
@@ -32,7 +35,8 @@ interface CommonAction {
 export type ActionDefinition =
   | (CommonAction & { readonly kind: 'source' })
   | (CommonAction & { readonly kind: 'build'; readonly project: BuildProject })
-  | (CommonAction & { readonly kind: 'invoke' });
+  | (CommonAction & { readonly kind: 'invoke' })
+  | (CommonAction & { readonly kind: 'approval'; readonly timeoutMinutes: number });
 
 /** The resource's properties as they stand in the template, all references resolved. */
 export interface PipelineProperties {
@@ -44,22 +48,35 @@ export interface PipelineProperties {
   readonly Stages?: readonly {
     readonly Name: string;
     readonly Actions: readonly ActionProperties[];
+    readonly BeforeEntry?: { readonly Conditions?: readonly ConditionProperties[] };
   }[];
+}
+
+interface ConditionProperties {
+  readonly Result?: unknown;
+  readonly Rules?: readonly {
+    readonly Name?: unknown;
+    readonly RuleTypeId?: TypeId;
+    readonly Configuration?: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+interface TypeId {
+  readonly Category: string;
+  readonly Owner: string;
+  readonly Provider: string;
+  readonly Version: string;
 }
 
 interface ActionProperties {
   readonly Name: string;
-  readonly ActionTypeId: {
-    readonly Category: string;
-    readonly Owner: string;
-    readonly Provider: string;
-    readonly Version: string;
-  };
+  readonly ActionTypeId: TypeId;
   readonly Configuration?: Readonly<Record<string, unknown>>;
   readonly InputArtifacts?: readonly { readonly Name: string }[];
   readonly OutputArtifacts?: readonly { readonly Name: string }[];
   readonly Namespace?: string;
   readonly RunOrder?: unknown;
+  readonly TimeoutInMinutes?: unknown;
   readonly Region?: string;
 }
 
@@ -94,7 +111,7 @@ class Problems {
 }
 
 interface ActionKind {
-  readonly kind: 'source' | 'build' | 'invoke';
+  readonly kind: ActionDefinition['kind'];
   readonly inputs: readonly [min: number, max: number];
   readonly outputs: readonly [min: number, max: number];
   /** Each known key: which values the local run honours. */
@@ -156,7 +173,16 @@ const KINDS: Readonly<Record<string, ActionKind>> = {
     outputs: [0, 0],
     keys: { FunctionName: 'required', UserParameters: 'optional' },
   },
+  'Approval/AWS/Manual/1': {
+    kind: 'approval',
+    inputs: [0, 0],
+    outputs: [0, 0],
+    keys: { CustomData: 'optional', ExternalEntityLink: 'optional' },
+  },
 };
+
+/** The account's default, in minutes: seven days (CodePipeline quotas). */
+const APPROVAL_TIMEOUT = 7 * 24 * 60;
 
 /**
  * Reads a pipeline out of the template, every honoured property and no other, so that whoever
@@ -202,9 +228,12 @@ export function readDefinition(input: DefinitionInput): PipelineDefinition {
     }
     const ordered = [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
     for (const group of ordered) checkReferences(group, known, problems);
+    const { Conditions } = stage.BeforeEntry ?? {};
+    const window = readWindow(`Stages[${stageIndex}].BeforeEntry`, Conditions ?? [], problems);
     return {
       name: stage.Name,
       groups: ordered.map((group) => group.flatMap(({ definition }) => definition ?? [])),
+      ...(window && { window }),
     };
   });
   checkTriggers(stages, triggers, problems);
@@ -247,14 +276,54 @@ function checkTriggers(
   }
 }
 
+const typeOf = ({ Category, Owner, Provider, Version }: TypeId): string =>
+  `${Category}/${Owner}/${Provider}/${Version}`;
+
+/** The one entry condition of a stage, if it has any. */
+function readWindow(
+  path: string,
+  conditions: readonly ConditionProperties[],
+  problems: Problems,
+): DeploymentWindow | undefined {
+  const [condition] = conditions;
+  if (!condition) return undefined;
+  const [rule] = condition.Rules ?? [];
+  const rules = conditions.flatMap(({ Rules }) => Rules ?? []);
+  const type = rule?.RuleTypeId && typeOf(rule.RuleTypeId);
+  if (!rule || rules.length !== 1 || type !== 'Rule/AWS/DeploymentWindow/1') {
+    const types = rules.map(({ RuleTypeId }) => RuleTypeId && typeOf(RuleTypeId));
+    problems.wrong(`${path}.Conditions`, types, 'one rule, Rule/AWS/DeploymentWindow/1');
+    return undefined;
+  }
+  // What a rule that fails would do; here it waits until it succeeds.
+  if (condition.Result !== 'FAIL') {
+    problems.wrong(`${path}.Conditions[0].Result`, condition.Result, 'FAIL');
+  }
+  const place = `${path}.Conditions[0].Rules[0].Configuration`;
+  const { Cron, TimeZone = 'UTC', ...others } = rule.Configuration ?? {};
+  for (const [key, value] of Object.entries(others)) {
+    problems.wrong(`${place}.${key}`, value, 'Cron, TimeZone');
+  }
+  try {
+    return new DeploymentWindow(String(Cron), String(TimeZone));
+  } catch (error) {
+    problems.wrong(
+      place,
+      { Cron, TimeZone },
+      `expressions without L-3 or ranges over the end, and zones by name (${(error as Error).message})`,
+    );
+    return undefined;
+  }
+}
+
 function readAction(
   path: string,
   action: ActionProperties,
   { projects, region }: DefinitionInput,
   problems: Problems,
 ): ActionDefinition | undefined {
-  const { Category, Owner, Provider, Version } = action.ActionTypeId;
-  const type = `${Category}/${Owner}/${Provider}/${Version}`;
+  const { Provider } = action.ActionTypeId;
+  const type = typeOf(action.ActionTypeId);
   const kind = KINDS[type];
   if (!kind) {
     problems.wrong(`${path}.ActionTypeId`, type, Object.keys(KINDS).join(', '));
@@ -281,6 +350,13 @@ function readAction(
     configuration,
     ...(action.Namespace !== undefined && { namespace: action.Namespace }),
   };
+  if (kind.kind === 'approval') {
+    const timeoutMinutes = Number(action.TimeoutInMinutes ?? APPROVAL_TIMEOUT);
+    if (!(timeoutMinutes >= 5 && timeoutMinutes <= 86_400)) {
+      problems.wrong(`${path}.TimeoutInMinutes`, action.TimeoutInMinutes, '5 to 86400');
+    }
+    return { ...common, kind: 'approval', timeoutMinutes };
+  }
   if (kind.kind !== 'build') return { ...common, kind: kind.kind };
 
   const { PrimarySource, ProjectName = '' } = configuration;

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { type ApprovalApiInput, approvalOperations } from './approval-api.ts';
+import { Approvals } from './approvals.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { BuildFailure, type ProjectProperties, runBuild } from './codebuild.ts';
 import {
   type ActionDefinition,
@@ -13,6 +16,7 @@ import {
   readDefinition,
   type StageDefinition,
 } from './definition.ts';
+import type { DeploymentWindow } from './deployment-window.ts';
 import type { FinalStatus, PipelineEvent } from './events.ts';
 import { JobApi, type OpenJob } from './jobs.ts';
 import {
@@ -93,6 +97,20 @@ export interface PipelineInput {
   readonly jobTimeoutMs?: number;
   /** Called with operations of CodePipeline's API that a function asked for and nobody knows here. */
   readonly onUnknownOperation?: (operation: string) => void;
+  /**
+   * Who asks for an approval or answers it, which `ApiError` may refuse them.
+   *
+   * @default - everybody may, and is called somebody
+   */
+  readonly authorise?: ApprovalApiInput['authorise'];
+  /**
+   * Which stack the operator's command is to talk to, for the command that is shown where an approval is needed.
+   *
+   * @default '--local'
+   */
+  readonly commandOptions?: string;
+  /** What deployment windows and approvals go by. @default - the clock of this machine */
+  readonly clock?: Clock;
 }
 
 export interface ObjectVersion {
@@ -139,6 +157,9 @@ export class LocalPipeline {
   readonly #records: Records;
   readonly #jobs: JobApi;
   readonly #locks: ReadonlyMap<string, StageLock>;
+  readonly #clock: Clock;
+  /** The approval actions that wait for somebody. */
+  readonly approvals = new Approvals();
   readonly #structure: string;
   readonly #stopping = new AbortController();
   readonly #running = new Map<string, Promise<ExecutionRecord>>();
@@ -153,10 +174,25 @@ export class LocalPipeline {
       region: input.region,
     });
     this.#records = new Records(join(input.stateDir, 'executions'));
-    this.#jobs = new JobApi(input.onUnknownOperation);
     const { stages, mode } = this.#definition;
+    this.#jobs = new JobApi(
+      input.onUnknownOperation,
+      approvalOperations({
+        pipeline: input.pipeline,
+        stages,
+        approvals: this.approvals,
+        records: () => this.#records.all(),
+        authorise: input.authorise ?? (() => 'somebody'),
+      }),
+    );
     this.#structure = structureOf(stages);
-    this.#locks = new Map(stages.map(({ name }) => [name, new StageLock(mode)]));
+    this.#clock = input.clock ?? systemClock;
+    this.#locks = new Map(
+      stages.map(({ name, window }) => [
+        name,
+        new StageLock(mode, () => window?.isOpen(this.#clock.now()) ?? true),
+      ]),
+    );
   }
 
   /** The branch that the source action follows: a push to it starts the pipeline. */
@@ -175,6 +211,12 @@ export class LocalPipeline {
     return this.#definition.triggers.find(
       ({ sourceAction }) => sourceAction === this.#source?.name,
     );
+  }
+
+  /** The name of the CodeCommit repository that the source action reads, if it is one. */
+  get codeCommitRepository(): string | undefined {
+    const { provider, configuration } = this.#source ?? {};
+    return provider === 'CodeCommit' ? configuration?.RepositoryName : undefined;
   }
 
   get #source(): ActionDefinition | undefined {
@@ -369,20 +411,50 @@ export class LocalPipeline {
       const behind = lock.holder;
       this.#report({ type: 'execution-waiting', executionId, stage: stage.name, behind });
     }
+    const waited = new AbortController();
     try {
-      const supersededBy = await lock.enter(executionId, this.#stopping.signal);
+      const entering = lock.enter(executionId, this.#stopping.signal);
+      if (stage.window) this.#watchWindow(executionId, stage, stage.window, lock, waited.signal);
+      const supersededBy = await entering;
       if (supersededBy !== undefined) {
         record.supersededBy = supersededBy;
         return 'Superseded';
       }
     } catch {
       return 'Stopped';
+    } finally {
+      waited.abort();
     }
     try {
       return await this.#runActions(record, stage);
     } finally {
       lock.leave();
     }
+  }
+
+  /** Says that the window is closed, and looks again each time it opens, until nobody waits any more. */
+  #watchWindow(
+    executionId: string,
+    { name: stage }: StageDefinition,
+    window: DeploymentWindow,
+    lock: StageLock,
+    waited: AbortSignal,
+  ): void {
+    const { timeZone } = window;
+    if (!window.isOpen(this.#clock.now())) {
+      const opensAt = window.opensAfter(this.#clock.now());
+      const opens = opensAt === undefined ? {} : { opensAt };
+      this.#report({ type: 'execution-outside-window', executionId, stage, ...opens, timeZone });
+    }
+    const look = async (): Promise<void> => {
+      for (;;) {
+        const opensAt = window.opensAfter(this.#clock.now());
+        if (opensAt === undefined) return;
+        await this.#clock.until(opensAt, waited);
+        lock.admit();
+      }
+    };
+    look().catch(() => {});
   }
 
   async #runActions(record: ExecutionRecord, stage: StageDefinition): Promise<FinalStatus> {
@@ -488,6 +560,8 @@ export class LocalPipeline {
         return this.#build(record, place, action, configuration);
       case 'invoke':
         return this.#invoke(record, place, action, configuration);
+      case 'approval':
+        return this.#awaitApproval(place, action, configuration);
     }
   }
 
@@ -631,6 +705,43 @@ export class LocalPipeline {
       }
       await sleep(continuationDelayMs, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
+    }
+  }
+
+  /** Stops until somebody decides; the stage stays locked. What is rejected or comes too late fails. */
+  async #awaitApproval(
+    place: Place,
+    { timeoutMinutes }: Extract<ActionDefinition, { kind: 'approval' }>,
+    { CustomData: message, ExternalEntityLink: link }: Configuration,
+  ): Promise<ActionOutcome> {
+    const { commandOptions = '--local' } = this.#input;
+    const { token, decision, close } = this.approvals.ask(place);
+    const expiresAt = this.#clock.now() + timeoutMinutes * 60_000;
+    this.#report({
+      type: 'approval-needed',
+      ...place,
+      token,
+      command: `npm run releases -- approve ${commandOptions}`,
+      ...(message !== undefined && { message }),
+      ...(link !== undefined && { link }),
+      expiresAt,
+    });
+    const decided = new AbortController();
+    try {
+      const late = this.#clock
+        .until(expiresAt, AbortSignal.any([this.#stopping.signal, decided.signal]))
+        .then(() => undefined);
+      const made = await Promise.race([decision, late]);
+      if (made === undefined) {
+        throw new Error(`nobody approved within ${timeoutMinutes} minutes`);
+      }
+      const { status, by, summary } = made;
+      const said = `${status} by ${by}${summary === '' ? '' : `: ${summary}`}`;
+      if (status === 'Rejected') throw new Error(said);
+      return { summary: said, variables: {} };
+    } finally {
+      close();
+      decided.abort();
     }
   }
 
@@ -805,8 +916,9 @@ export class LocalPipeline {
 
 /** The same as long as the pipeline is. CodePipeline counts its own versions. */
 function structureOf(stages: readonly StageDefinition[]): string {
-  const parts = stages.map(({ name, groups }) => [
+  const parts = stages.map(({ name, groups, window }) => [
     name,
+    ...(window ? [window.cron, window.timeZone] : []),
     // Not the build project: that one may change without the pipeline.
     groups.map((actions) =>
       actions.map((action) => [

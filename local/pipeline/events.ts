@@ -38,6 +38,14 @@ export type PipelineEvent =
       readonly stage: string;
       readonly behind: string;
     })
+  /** The stage's deployment window is closed. */
+  | (OfExecution & {
+      readonly type: 'execution-outside-window';
+      readonly stage: string;
+      /** Milliseconds since the epoch; nothing if the window does not open any more. */
+      readonly opensAt?: number;
+      readonly timeZone: string;
+    })
   | (OfExecution & { readonly type: 'stage-started'; readonly stage: string })
   | (OfAction & { readonly type: 'action-started'; readonly provider: string })
   | (OfAction & { readonly type: 'action-output'; readonly line: string })
@@ -47,6 +55,18 @@ export type PipelineEvent =
       readonly summary?: string;
       /** 0 to 100. */
       readonly percent?: number;
+    })
+  /** The action stops until somebody approves or rejects. */
+  | (OfAction & {
+      readonly type: 'approval-needed';
+      readonly token: string;
+      /** What somebody types to approve. */
+      readonly command: string;
+      /** What the pipeline tells whoever decides, and an address to look at. */
+      readonly message?: string;
+      readonly link?: string;
+      /** When it fails, in milliseconds since the epoch. */
+      readonly expiresAt: number;
     })
   | (OfAction & {
       readonly type: 'action-finished';

@@ -14,6 +14,8 @@ export function linesFor(event: PipelineEvent): string[] {
       return [`Publishing ${event.commit.slice(0, 7)} of ${event.branch} (${event.trigger})`];
     case 'execution-waiting':
       return [`${event.stage} is busy with another release: waiting for it`];
+    case 'execution-outside-window':
+      return [`${event.stage} waits for its deployment window, which ${opening(event)}`];
     case 'stage-started':
       return [];
     case 'action-started':
@@ -25,6 +27,13 @@ export function linesFor(event: PipelineEvent): string[] {
       const details = [...percent, ...(event.summary ? [event.summary] : [])];
       return [`${name(event)}working${details.length > 0 ? `    ${details.join('  ')}` : ''}`];
     }
+    case 'approval-needed':
+      return [
+        `${name(event)}waits for an approval until ${localTime(event.expiresAt)}`,
+        ...textLines(event.message).map(indented),
+        ...textLines(event.link).map(indented),
+        indented(`To approve: ${event.command}`),
+      ];
     case 'action-finished':
       return [
         `${name(event)}${event.status.toLowerCase()}  ${duration(event.durationMs)}`,
@@ -39,6 +48,18 @@ export function linesFor(event: PipelineEvent): string[] {
       return [verdict(event)];
   }
 }
+
+const opening = ({
+  opensAt,
+  timeZone,
+}: Extract<PipelineEvent, { type: 'execution-outside-window' }>): string =>
+  opensAt === undefined
+    ? 'does not open any more'
+    : `opens ${localTime(opensAt, timeZone)} ${timeZone}`;
+
+/** `2026-11-30 09:00`, on the clock of this machine or of that zone. */
+const localTime = (time: number, timeZone?: string): string =>
+  new Intl.DateTimeFormat('sv', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(time);
 
 type Finished = Extract<PipelineEvent, { type: 'execution-finished' }>;
 

@@ -5,11 +5,14 @@
  */
 export class StageLock {
   readonly #mode: 'SUPERSEDED' | 'QUEUED';
+  readonly #isOpen: () => boolean;
   #holder: string | undefined;
   #waiting: Waiting[] = [];
 
-  constructor(mode: 'SUPERSEDED' | 'QUEUED') {
+  /** @param isOpen whether an entry condition lets anybody in; call `admit` when that may have changed */
+  constructor(mode: 'SUPERSEDED' | 'QUEUED', isOpen = () => true) {
     this.#mode = mode;
+    this.#isOpen = isOpen;
   }
 
   /** Who is in the stage. */
@@ -23,10 +26,6 @@ export class StageLock {
    */
   enter(id: string, signal: AbortSignal): Promise<string | undefined> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#holder === undefined) {
-      this.#holder = id;
-      return Promise.resolve(undefined);
-    }
     if (this.#mode === 'SUPERSEDED') {
       for (const older of this.#waiting) older.settle(id);
       this.#waiting = [];
@@ -45,10 +44,18 @@ export class StageLock {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(waiting);
+      this.admit();
     });
   }
 
   leave(): void {
+    this.#holder = undefined;
+    this.admit();
+  }
+
+  /** Lets in whoever is next, if the stage is free and open. */
+  admit(): void {
+    if (this.#holder !== undefined || !this.#isOpen()) return;
     const next = this.#waiting.shift();
     this.#holder = next?.id;
     next?.settle(undefined);

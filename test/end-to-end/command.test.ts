@@ -119,6 +119,11 @@ test('Ctrl-C in the middle of a build leaves nothing running', async () => {
 test.each([
   ['--port', 'eighty', '--port: got eighty; use a whole number from 0 to 65535\n'],
   ['--state', '', '--state: got nothing; use a folder, such as .local\n'],
+  [
+    '--environment',
+    '../x',
+    '--environment: got ../x; use a name under environments in site.config.ts\n',
+  ],
 ])('a mistake in an option is one line: %s %s', (option, value, message) => {
   const result = spawnSync('npm', ['start', '--silent', '--', `${option}=${value}`], {
     cwd: CHECKOUT,

@@ -34,6 +34,11 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
       hostedZoneId: 'Z0123456789ABCDEFGHIJ',
     },
   },
+  'a window that is always open': {
+    name: 'd-site',
+    build: { kind: 'folder', directory: 'public' },
+    deploymentWindow: { cron: '* * * ? * *' },
+  },
 };
 
 /** A change of the synthesised template, as a fork might make one in `lib/`. */

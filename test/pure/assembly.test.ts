@@ -7,21 +7,26 @@ import { resolveIntrinsics } from '../../local/assembly/intrinsics.ts';
 import { Tracker } from '../../local/assembly/tracking.ts';
 import { EventRules } from '../../local/event-rules.ts';
 
-function anAssembly(template: object): Assembly {
+/** What `cdk synth` writes for an app of these stacks, all with the same template. */
+function written(template: object, names = ['shop']): string {
   const directory = mkdtempSync(join(tmpdir(), 'assembly-'));
-  const manifest = {
-    artifacts: {
-      shop: {
-        type: 'aws:cloudformation:stack',
-        environment: 'aws://unknown-account/eu-west-1',
-        properties: { templateFile: 'shop.template.json' },
-      },
+  const artifacts = names.map((name) => [
+    name,
+    {
+      type: 'aws:cloudformation:stack',
+      environment: 'aws://unknown-account/eu-west-1',
+      properties: { templateFile: `${name}.template.json` },
     },
-  };
+  ]);
+  const manifest = { artifacts: Object.fromEntries(artifacts) };
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
-  writeFileSync(join(directory, 'shop.template.json'), JSON.stringify(template));
-  return new Assembly(directory);
+  for (const name of names) {
+    writeFileSync(join(directory, `${name}.template.json`), JSON.stringify(template));
+  }
+  return directory;
 }
+
+const anAssembly = (template: object): Assembly => new Assembly(written(template));
 
 describe('intrinsic functions', () => {
   const references = {
@@ -175,6 +180,40 @@ test('a mapping gives the value of its two keys', () => {
     },
   });
   expect(assembly.theOnly('AWS::S3::Bucket').properties.X).toBe('Z1');
+});
+
+describe('an app of several environments', () => {
+  const app = written({ Resources: {} }, ['shop-qa', 'shop', 'shop-staging']);
+
+  test('is run as production, or as the one that is asked for', () => {
+    expect(new Assembly(app).stackName).toBe('shop');
+    expect(new Assembly(app, 'staging').stackName).toBe('shop-staging');
+  });
+
+  test.each<[string, string[], string | undefined, string]>([
+    [
+      'an environment that it does not have',
+      ['shop', 'shop-qa', 'shop-staging'],
+      'stagin',
+      '--environment: got "stagin"; site.config.ts has qa, staging',
+    ],
+    [
+      'any, if it has none',
+      ['shop'],
+      'staging',
+      '--environment: got "staging"; site.config.ts has no environments besides production',
+    ],
+    [
+      'stacks of which none is production',
+      ['shop', 'shopping'],
+      undefined,
+      'got the stacks shop, shopping; the local run takes one, and others that are named after it',
+    ],
+    ['no stack', [], undefined, 'got the stacks none; '],
+  ])('is refused by name: %s', (_, names, environment, message) => {
+    const directory = written({ Resources: {} }, names);
+    expect(() => new Assembly(directory, environment)).toThrow(message);
+  });
 });
 
 test('ids look like those of AWS and are the same on every start', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
+import { resolveConfig, resolveConfigs, type SiteConfig } from '../../lib/config.ts';
 import { DEFAULT_CONTENT_SECURITY_POLICY } from '../../lib/options/headers.ts';
 import { config } from '../../site.config.ts';
 
@@ -49,6 +49,8 @@ test('a name is enough: every other option has a default', () => {
     health: { path: '/', deadlineSeconds: 120 },
     retention: { newest: 10, days: 30 },
     urls: { style: 'any', fallback: 'none' },
+    production: true,
+    siteName: 'shop',
   });
 });
 
@@ -128,7 +130,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, approval, deploymentWindow, environments',
   ]);
 });
 
@@ -509,4 +511,262 @@ test('a header that has its place elsewhere is refused with that place, all of t
   expect(
     complaintsAbout({ name: 'shop', headers: { custom: { 'X-A': '1', 'x-a': '2' } } })[1],
   ).toContain('name every header once, whatever its case');
+});
+
+describe('environments', () => {
+  const names = (config: SiteConfig) => resolveConfigs(config).map(({ name }) => name);
+
+  test('each is a stack of its own beside production, which comes first', () => {
+    const config: SiteConfig = { name: 'shop', environments: { staging: {}, 'qa-2': {} } };
+    expect(names(config)).toEqual(['shop', 'shop-staging', 'shop-qa-2']);
+    expect(
+      resolveConfigs(config).map(({ environment, production, siteName }) => [
+        environment,
+        production,
+        siteName,
+      ]),
+    ).toEqual([
+      [undefined, true, 'shop'],
+      ['staging', false, 'shop'],
+      ['qa-2', false, 'shop'],
+    ]);
+  });
+
+  test('one is production with what it says: objects field by field, everything else replaced', () => {
+    const config: SiteConfig = {
+      name: 'shop',
+      source: { kind: 'connection', connectionArn: CONNECTION, repository: 'a/b', branch: 'main' },
+      build: { kind: 'commands', commands: ['make'], output: 'public' },
+      immutable: ['assets/*'],
+      health: { path: '/up/', deadlineSeconds: 60 },
+      retention: { newest: 50 },
+      approval: true,
+      environments: {
+        staging: {
+          source: { branch: 'develop' },
+          build: { kind: 'folder', directory: 'site' },
+          immutable: [],
+          health: { deadlineSeconds: 30 },
+          retention: undefined,
+          approval: false,
+        },
+      },
+    };
+    const [production, staging] = resolveConfigs(config);
+    expect(production.source).toMatchObject({ branch: 'main' });
+    expect(production.approval).toEqual({ timeoutMinutes: 10_080 });
+    expect(staging).toMatchObject({
+      source: {
+        kind: 'connection',
+        connectionArn: CONNECTION,
+        repository: 'a/b',
+        branch: 'develop',
+      },
+      build: { kind: 'folder', directory: 'site' },
+      immutable: [],
+      health: { path: '/up/', deadlineSeconds: 30 },
+      retention: { newest: 10, days: 30 },
+    });
+    expect(staging?.build).not.toHaveProperty('output');
+    expect(staging?.approval).toBeUndefined();
+    expect(staging).not.toHaveProperty('environments');
+  });
+
+  test('two may follow one branch: one of them can wait for an approval', () => {
+    expect(
+      names({ name: 'shop', approval: true, environments: { staging: { approval: false } } }),
+    ).toHaveLength(2);
+  });
+
+  test('all mistakes of all of them are told at once, each with its place', () => {
+    expect(
+      complaintsAbout({
+        name: 'shop',
+        health: { path: 'up' },
+        environments: {
+          staging: { source: { branch: 'a..b' }, sorce: {} },
+          qa: { health: { deadlineSeconds: 1 } },
+          Test: {},
+          production: {},
+          demo: true,
+        },
+      }),
+    ).toEqual([
+      'site.config.ts:',
+      `  - health.path: got "up"; use an address of the site without its host, such as '/' or '/about/'`,
+      `  - environments.Test: got "Test"; use lower-case letters, digits and hyphens, starting with a letter, and not 'production', which is the config itself`,
+      `  - environments.production: got "production"; use lower-case letters, digits and hyphens, starting with a letter, and not 'production', which is the config itself`,
+      '  - environments.demo: got true; use an object with the options that differ',
+      `  - environments.staging.source.branch: got "a..b"; use a branch name such as 'main'`,
+      '  - environments.staging.sorce: no such option; use one of source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, approval, deploymentWindow',
+      '  - environments.qa.health.deadlineSeconds: got 1; use a whole number of seconds from 30 to 3600',
+    ]);
+  });
+
+  test('a mistake that one of them repeats is told for it, too', () => {
+    const health = { path: 'up' };
+    const complaints = complaintsAbout({ name: 'shop', health, environments: { qa: { health } } });
+    expect(complaints.map((line) => line.split(':')[0])).toEqual([
+      'site.config.ts',
+      '  - health.path',
+      '  - environments.qa.health.path',
+    ]);
+  });
+
+  test('a stack whose name would be too long for CloudFront is refused', () => {
+    const name = 'a'.repeat(22);
+    expect(names({ name, environments: { staging: {} } })[1]).toHaveLength(30);
+    expect(complaintsAbout({ name, environments: { staging2: {} } })).toEqual([
+      'site.config.ts:',
+      `  - environments.staging2: got "staging2"; use a shorter name: the stack ${name}-staging2 would have 31 characters, and a stack's name has up to 30`,
+    ]);
+  });
+
+  test("what belongs to the public stays production's: its names, and its place in search engines", () => {
+    const domain = { name: 'example.com', hostedZoneId: 'Z0123456789' };
+    const own = { name: 'staging.example.com', hostedZoneId: 'Z0123456789' };
+    const [production, staging, demo] = resolveConfigs({
+      name: 'shop',
+      domain,
+      headers: { frameOptions: 'deny' },
+      environments: {
+        staging: { domain: own },
+        demo: { headers: { robots: 'index' } },
+      },
+    });
+    expect(production.headers).toMatchObject({ robots: 'index', frameOptions: 'deny' });
+    expect(staging?.domain).toMatchObject(own);
+    expect(staging?.headers).toMatchObject({ robots: 'noindex', frameOptions: 'deny' });
+    expect(demo?.domain).toBeUndefined();
+    expect(demo?.headers.robots).toBe('index');
+  });
+
+  test('a name that two of them have is refused: CloudFront gives it to one', () => {
+    const domain = (name: string, ...aliases: string[]) => ({
+      domain: { name, aliases, hostedZoneId: 'Z0123456789' },
+    });
+    expect(
+      complaintsAbout({
+        name: 'shop',
+        ...domain('example.com', 'www.example.com'),
+        environments: {
+          staging: domain('staging.example.com', 'www.example.com'),
+          qa: domain('staging.example.com'),
+        },
+      }),
+    ).toEqual([
+      'site.config.ts:',
+      '  - environments.staging.domain: got "www.example.com"; use another name: production has this one',
+      '  - environments.qa.domain: got "staging.example.com"; use another name: staging has this one',
+    ]);
+  });
+
+  test('one cannot follow a CodeCommit repository that nobody creates', () => {
+    expect(
+      complaintsAbout({
+        name: 'shop',
+        source: { kind: 'connection', connectionArn: CONNECTION, repository: 'a/b' },
+        environments: { staging: { source: { kind: 'codecommit' } } },
+      }),
+    ).toEqual([
+      'site.config.ts:',
+      `  - environments.staging.source.kind: got "codecommit"; use 'connection' as production does, whose stack would have to create the repository`,
+    ]);
+  });
+});
+
+describe('an approval', () => {
+  test.each<[unknown, unknown]>([
+    [undefined, undefined],
+    [false, undefined],
+    [true, { timeoutMinutes: 10_080 }],
+    [
+      { message: 'Look at the shop.', timeoutMinutes: 60 },
+      { message: 'Look at the shop.', timeoutMinutes: 60 },
+    ],
+  ])('%j', (approval, resolved) => {
+    expect(resolveConfig({ name: 'shop', approval } as SiteConfig).approval).toEqual(resolved);
+  });
+
+  test.each<[unknown, string]>([
+    ['yes', 'approval: got "yes"; use true, or { message, timeoutMinutes }'],
+    [
+      { message: 'a #{Source.CommitMessage}' },
+      'approval.message: got "a #{Source.CommitMessage}"; use 1 to 500 characters on one line, without #{ which begins a variable',
+    ],
+    [
+      { message: 'a\nb' },
+      'approval.message: got "a\\nb"; use 1 to 500 characters on one line, without #{ which begins a variable',
+    ],
+    [
+      { timeoutMinutes: 4 },
+      'approval.timeoutMinutes: got 4; use a whole number of minutes from 5 to 86400',
+    ],
+    [{ timeout: 60 }, 'approval.timeout: no such option; use one of message, timeoutMinutes'],
+  ])('%j is refused', (approval, complaint) => {
+    expect(complaintsAbout({ name: 'shop', approval })).toEqual([
+      'site.config.ts:',
+      `  - ${complaint}`,
+    ]);
+  });
+});
+
+describe('a deployment window', () => {
+  test.each([
+    '* * 9-16 ? * MON-THU',
+    '* * 9-16 ? * 2-5 *',
+    '* 0/15 9 ? * * 2999',
+    '* * * L * ?',
+    '* * * 15W * ?',
+    '* * * ? * 6L',
+    '* * * ? JAN-MAR,DEC 6#3',
+  ])('%s', (cron) => {
+    expect(resolveConfig({ name: 'shop', deploymentWindow: { cron } }).deploymentWindow).toEqual({
+      cron,
+      timeZone: 'UTC',
+    });
+  });
+
+  const FIELDS =
+    "use six or seven fields separated by single spaces, the first * and one of the two days ?, such as '* * 9-16 ? * MON-THU'";
+  const VALUES =
+    "use values that exist and a time that is still to come, such as '* * 9-16 ? * MON-THU'";
+
+  test.each<[string, unknown, string]>([
+    ['no expression', {}, 'cron: got nothing; it has no default, give it a value'],
+    ['five fields', { cron: '* 9-16 ? * MON' }, `cron: got "* 9-16 ? * MON"; ${FIELDS}`],
+    [
+      'a second, which is over before a release is live',
+      { cron: '0 * 9 ? * *' },
+      `cron: got "0 * 9 ? * *"; ${FIELDS}`,
+    ],
+    ['both days', { cron: '* * 9 1 * MON' }, `cron: got "* * 9 1 * MON"; ${FIELDS}`],
+    ['neither day', { cron: '* * 9 ? * ?' }, `cron: got "* * 9 ? * ?"; ${FIELDS}`],
+    [
+      'an hour that does not exist',
+      { cron: '* * 9-24 ? * *' },
+      `cron: got "* * 9-24 ? * *"; ${VALUES}`,
+    ],
+    ['a day that does not exist', { cron: '* * 9 30 2 ?' }, `cron: got "* * 9 30 2 ?"; ${VALUES}`],
+    [
+      'a year that is over',
+      { cron: '* * 9 ? * * 2020' },
+      `cron: got "* * 9 ? * * 2020"; ${VALUES}`,
+    ],
+    [
+      'a zone of several places',
+      { cron: '* * 9 ? * *', timeZone: 'IST' },
+      `timeZone: got "IST"; use 'UTC' or a time zone such as 'Europe/Berlin'`,
+    ],
+    [
+      'a place that does not exist',
+      { cron: '* * 9 ? * *', timeZone: 'Europe/Atlantis' },
+      `timeZone: got "Europe/Atlantis"; use 'UTC' or a time zone such as 'Europe/Berlin'`,
+    ],
+  ])('%s is refused', (_, deploymentWindow, complaint) => {
+    expect(complaintsAbout({ name: 'shop', deploymentWindow })).toEqual([
+      'site.config.ts:',
+      `  - deploymentWindow.${complaint}`,
+    ]);
+  });
 });

@@ -103,7 +103,7 @@ test.each<[string, Edit, string]>([
     'an action that nobody plays here',
     (p) => Object.assign(configuration(p, 2).ActionTypeId as object, { Provider: 'StepFunctions' }),
     'Stages[2].Actions[0].ActionTypeId: got "Invoke/AWS/StepFunctions/1"; the local run knows ' +
-      'Source/AWS/CodeCommit/1, Source/AWS/CodeStarSourceConnection/1, Source/AWS/S3/1, Build/AWS/CodeBuild/1, Invoke/AWS/Lambda/1',
+      'Source/AWS/CodeCommit/1, Source/AWS/CodeStarSourceConnection/1, Source/AWS/S3/1, Build/AWS/CodeBuild/1, Invoke/AWS/Lambda/1, Approval/AWS/Manual/1',
   ],
   [
     'a configuration key that is not honoured',
@@ -196,6 +196,78 @@ test.each<[string, object, string]>([
   expect(messageOf(() => read(aPipeline(), aProject(undefined, extra)))).toBe(
     `BuildProject (AWS::CodeBuild::Project): ${message}`,
   );
+});
+
+const approval = (extra: object = {}) => ({
+  Name: 'Approve',
+  ActionTypeId: { Category: 'Approval', Owner: 'AWS', Provider: 'Manual', Version: '1' },
+  Configuration: { CustomData: '#{UploadVariables.releaseId}' },
+  RunOrder: 2,
+  ...extra,
+});
+
+/** A pipeline whose last stage has this entry condition. */
+const gated = (rule: object | object[], result = 'FAIL') => {
+  const pipeline = aPipeline();
+  Object.assign(pipeline.Stages[2] as object, {
+    BeforeEntry: { Conditions: [{ Result: result, Rules: [rule].flat() }] },
+  });
+  return pipeline;
+};
+const window = (Configuration: object, Provider = 'DeploymentWindow') => ({
+  Name: 'DeploymentWindow',
+  RuleTypeId: { Category: 'Rule', Owner: 'AWS', Provider, Version: '1' },
+  Configuration,
+});
+
+test('an approval is understood, and waits seven days unless it says how long', () => {
+  const timeoutOf = (extra?: object) =>
+    read(aPipeline([invokeAction('Upload'), approval(extra)])).stages[2]?.groups[1]?.[0];
+  expect(timeoutOf()).toMatchObject({ kind: 'approval', timeoutMinutes: 10_080 });
+  expect(timeoutOf({ TimeoutInMinutes: 60 })).toMatchObject({ timeoutMinutes: 60 });
+  expect(messageOf(() => timeoutOf({ TimeoutInMinutes: 4 }))).toBe(
+    'Pipeline (AWS::CodePipeline::Pipeline): Stages[2].Actions[1].TimeoutInMinutes: got 4; the local run knows 5 to 86400',
+  );
+});
+
+test('a deployment window is understood, and is on the clock of UTC unless it says whose', () => {
+  const read9 = read(gated(window({ Cron: '* * 9-16 ? * MON-THU *' }))).stages[2]?.window;
+  expect(read9).toMatchObject({ cron: '* * 9-16 ? * MON-THU *', timeZone: 'UTC' });
+});
+
+test.each<[string, ReturnType<typeof aPipeline>, RegExp]>([
+  [
+    'another rule',
+    gated(window({ AlarmName: 'a' }, 'CloudWatchAlarm')),
+    /\.Conditions: got \["Rule\/AWS\/CloudWatchAlarm\/1"\]; the local run knows one rule, Rule\/AWS\/DeploymentWindow\/1$/,
+  ],
+  [
+    'a second rule',
+    gated([window({ Cron: '* * 9 ? * *' }), window({ Cron: '* * 10 ? * *' })]),
+    /\.Conditions: got \["Rule\/AWS\/DeploymentWindow\/1","Rule\/AWS\/DeploymentWindow\/1"\]; /,
+  ],
+  [
+    'another result',
+    gated(window({ Cron: '* * 9 ? * *' }), 'SKIP'),
+    /\.Conditions\[0\]\.Result: got "SKIP"; the local run knows FAIL$/,
+  ],
+  [
+    'an expression that nobody reads here',
+    gated(window({ Cron: '* * 9 L-3 * ?' })),
+    /\.Rules\[0\]\.Configuration: got \{"Cron":"\* \* 9 L-3 \* \?","TimeZone":"UTC"\}; the local run knows /,
+  ],
+  [
+    'a time zone that nobody knows here',
+    gated(window({ Cron: '* * 9 ? * *', TimeZone: 'UTC+05:30' })),
+    /"TimeZone":"UTC\+05:30"\}; the local run knows .* zones by name /,
+  ],
+  [
+    'an option of the window that nobody knows',
+    gated(window({ Cron: '* * 9 ? * *', Days: '1' })),
+    /\.Configuration\.Days: got "1"; the local run knows Cron, TimeZone$/,
+  ],
+])('an entry condition with %s is refused by name', (_, pipeline, message) => {
+  expect(messageOf(() => read(pipeline))).toMatch(message);
 });
 
 test('every honoured property is read, and none that is not', () => {

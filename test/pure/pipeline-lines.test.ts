@@ -32,6 +32,46 @@ test.each<[string, PipelineEvent, string[]]>([
     ['Build is busy with another release: waiting for it'],
   ],
   [
+    'when the window opens that a release waits for, on the clock that the window goes by',
+    {
+      ...execution,
+      type: 'execution-outside-window',
+      stage: 'Promote',
+      opensAt: Date.UTC(2026, 10, 30, 8),
+      timeZone: 'Europe/Berlin',
+    },
+    ['Promote waits for its deployment window, which opens 2026-11-30 09:00 Europe/Berlin'],
+  ],
+  [
+    'that a window is over for good',
+    {
+      ...execution,
+      type: 'execution-outside-window',
+      stage: 'Promote',
+      timeZone: 'UTC',
+    },
+    ['Promote waits for its deployment window, which does not open any more'],
+  ],
+  [
+    'that somebody has to approve, what to look at, how, and until when',
+    {
+      ...action,
+      action: 'Approve',
+      type: 'approval-needed',
+      token: 't',
+      command: 'npm run releases -- approve --local',
+      message: 'Release r-1 waits.',
+      link: 'https://example.com',
+      expiresAt: new Date(2026, 10, 30, 9, 5).getTime(),
+    },
+    [
+      'Deploy · Approve         waits for an approval until 2026-11-30 09:05',
+      '    Release r-1 waits.',
+      '    https://example.com',
+      '    To approve: npm run releases -- approve --local',
+    ],
+  ],
+  [
     'that an action starts',
     { ...action, type: 'action-started', provider: 'Lambda' },
     ['Deploy · Upload          started'],

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { StageLock } from '../../local/pipeline/stage-lock.ts';
 
 const never = new AbortController().signal;
@@ -50,4 +50,51 @@ test('who stops waiting is not let in', async () => {
   await turn();
   expect(log.toSorted()).toEqual(['one in', 'three stopped', 'two stopped']);
   expect(lock.holder).toBeUndefined();
+});
+
+describe('a stage that is closed', () => {
+  test('lets nobody in until it is open and somebody looks; then the newest', async () => {
+    let open = false;
+    const lock = new StageLock('SUPERSEDED', () => open);
+    const log: string[] = [];
+    enter(lock, log, 'one');
+    enter(lock, log, 'two');
+    lock.admit();
+    await turn();
+    expect(log).toEqual(['one superseded by two']);
+    expect(lock.holder).toBeUndefined();
+    open = true;
+    lock.admit();
+    await turn();
+    expect(log.at(-1)).toBe('two in');
+  });
+
+  test('does not let an older one in after a newer one that comes just as it opens', async () => {
+    let open = false;
+    const lock = new StageLock('SUPERSEDED', () => open);
+    const log: string[] = [];
+    enter(lock, log, 'one');
+    open = true;
+    enter(lock, log, 'two');
+    await turn();
+    lock.leave();
+    await turn();
+    expect(log).toEqual(['one superseded by two', 'two in']);
+  });
+
+  test('keeps who waits behind another one, if it closes meanwhile', async () => {
+    let open = true;
+    const lock = new StageLock('QUEUED', () => open);
+    const log: string[] = [];
+    enter(lock, log, 'one');
+    enter(lock, log, 'two');
+    open = false;
+    lock.leave();
+    await turn();
+    expect(log).toEqual(['one in']);
+    open = true;
+    lock.admit();
+    await turn();
+    expect(log).toEqual(['one in', 'two in']);
+  });
 });

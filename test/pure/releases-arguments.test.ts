@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { needsConsent, type Request, readArguments } from '../../bin/releases/arguments.ts';
+import { configFor, stateFolder } from '../../bin/releases/environments.ts';
 import { UsageError } from '../../bin/releases/errors.ts';
+import type { SiteConfig } from '../../lib/config.ts';
 
 const ID = '20261123T071922Z-9b51740';
 
@@ -37,6 +39,9 @@ test.each<[string, Request]>([
   ['unfreeze --promote', { command: 'unfreeze', promote: true }],
   ['pin live', { command: 'pin', id: 'live' }],
   ['unpin live', { command: 'unpin', id: 'live' }],
+  ['approve', { command: 'approve', comment: '' }],
+  ['approve looks good', { command: 'approve', comment: 'looks good' }],
+  ['reject wrong prices', { command: 'reject', reason: 'wrong prices' }],
   ['prune', { command: 'prune', dryRun: false }],
   ['prune --dry-run', { command: 'prune', dryRun: true }],
 ])('%s', (line, request) => {
@@ -44,7 +49,14 @@ test.each<[string, Request]>([
 });
 
 test('what all commands take may stand before the command and behind it', () => {
-  const place = { local: true, state: 'x', stack: 's', region: undefined, profile: undefined };
+  const place = {
+    local: true,
+    state: 'x',
+    stack: 's',
+    environment: undefined,
+    region: undefined,
+    profile: undefined,
+  };
   const expected = { place, json: true, yes: true };
   const options = '--local --state x --stack s --json --yes';
   expect(read(`${options} rollback`)).toMatchObject(expected);
@@ -54,10 +66,19 @@ test('what all commands take may stand before the command and behind it', () => 
 
 test('what changes the live site or deletes is asked for, and nothing else', () => {
   const asked = (line: string) => needsConsent(read(line).request);
-  for (const line of ['promote x', 'rollback', 'unfreeze --promote', 'prune']) {
+  for (const line of ['promote x', 'rollback', 'approve', 'unfreeze --promote', 'prune']) {
     expect(asked(line), line).toBe(true);
   }
-  for (const line of ['list', 'show x', 'diff x y', 'freeze x', 'unfreeze', 'pin x', 'unpin x']) {
+  for (const line of [
+    'list',
+    'show x',
+    'diff x y',
+    'freeze x',
+    'unfreeze',
+    'pin x',
+    'unpin x',
+    'reject x',
+  ]) {
     expect(asked(line), line).toBe(false);
   }
   expect(asked('prune --dry-run')).toBe(false);
@@ -105,6 +126,15 @@ describe('a mistake', () => {
     [['list', '--local', '--state', ''], '--state: got ""; write a folder, such as .local'],
     [['list', 'all'], 'too many words: got "all"; leave it out, it takes no word there'],
     [['show', 'a', 'b'], 'too many words: got "b"; leave it out, it takes ID'],
+    [
+      ['list', '--stack', 'a', '--environment', 'b'],
+      '--environment: got "b"; leave it out: --stack names the stack already',
+    ],
+    [['reject'], 'REASON: got nothing; write why, for whoever pushes meanwhile'],
+    [
+      ['approve', 'x'.repeat(513)],
+      `COMMENT: got "${'x'.repeat(20)}…"; write up to 512 characters, not 513`,
+    ],
     [['freeze'], 'REASON: got nothing; write why, for whoever pushes meanwhile'],
     [['freeze', ' '], 'REASON: got " "; write why, for whoever pushes meanwhile'],
     [
@@ -186,6 +216,8 @@ test('the help names every command, every exit status and where the stack is loo
     'unfreeze',
     'pin ID',
     'unpin ID',
+    'approve [COMMENT]',
+    'reject REASON',
     'prune',
   ]) {
     expect(help).toContain(`\n  ${command} `);
@@ -195,4 +227,33 @@ test('the help names every command, every exit status and where the stack is loo
   expect(help).toContain('error writes no document');
   const more = readArguments(['rollback', '--help']);
   expect('help' in more && more.help).toContain('--freeze <reason>');
+});
+
+describe('the config that a command goes by', () => {
+  const config: SiteConfig = {
+    name: 'shop',
+    health: { path: '/up/' },
+    environments: { staging: { health: { path: '/' } } },
+  };
+  const pathFor = (place: { environment?: string; stack?: string }) =>
+    configFor({ environment: undefined, stack: undefined, ...place }, config).health.path;
+
+  test("is production's, or that of the environment or stack that is named", () => {
+    expect(pathFor({})).toBe('/up/');
+    expect(pathFor({ environment: 'production' })).toBe('/up/');
+    expect(pathFor({ environment: 'staging' })).toBe('/');
+    expect(pathFor({ stack: 'shop-staging' })).toBe('/');
+    expect(pathFor({ stack: 'another' })).toBe('/up/');
+  });
+
+  test('an environment that there is not is refused with those that there are', () => {
+    expect(() => pathFor({ environment: 'stagin' })).toThrow(
+      '--environment: got "stagin"; site.config.ts has production, staging',
+    );
+  });
+
+  test('each environment runs on a folder of its own', () => {
+    expect(stateFolder('/site', { environment: undefined })).toBe('/site/.local');
+    expect(stateFolder('/site', { environment: 'qa' })).toBe('/site/.local/environments/qa');
+  });
 });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { S3Client } from '@aws-sdk/client-s3';
 import { App } from 'aws-cdk-lib';
-import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
+import { resolveConfigs, type SiteConfig } from '../../lib/config.ts';
 import { SiteStack } from '../../lib/site-stack.ts';
 import { LocalStack, type LocalStackOptions } from '../../local/stack.ts';
 import { cdkJson } from './synth.ts';
@@ -31,8 +31,9 @@ export async function removeDirectories(): Promise<void> {
 export async function anAssembly(config: SiteConfig): Promise<string> {
   const outdir = await aDirectory('assembly');
   const app = new App({ outdir, context: cdkJson.context });
-  const resolved = resolveConfig(config);
-  new SiteStack(app, resolved.name, { config: resolved, env: { region: 'us-east-1' } });
+  for (const resolved of resolveConfigs(config)) {
+    new SiteStack(app, resolved.name, { config: resolved, env: { region: 'us-east-1' } });
+  }
   app.synth();
   return outdir;
 }

@@ -126,6 +126,8 @@ export class OperatorFake {
         by: 'arn:aws:iam::1:user/jo',
         s3: s3 as S3Client,
         cloudFront: async () => cloudFront as never,
+        pipeline: undefined,
+        codePipeline: async () => undefined as never,
         pointer,
         hasWritten: () => this.pointer.writes > 0 || s3.calls.some((call) => isWrite(`S3 ${call}`)),
         site: { get: async () => ({ status: 200, text: this.site() ?? this.live() }) },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
+import { resolveConfigs, type SiteConfig } from '../../lib/config.ts';
 import { SiteStack } from '../../lib/site-stack.ts';
 
 // The rules have a test of their own, on the very output of `cdk synth`; here they would only cost time.
@@ -27,14 +27,20 @@ export const cdkJson = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
 ) as { app: string; context: Record<string, unknown> };
 
-/** The stack of a config, its functions not bundled: what is in the bundles is not the subject. */
-export function aStack(
-  over: Partial<SiteConfig> = {},
+/** Production's stack of a config, its functions not bundled: what is in the bundles is not the subject. */
+export const aStack = (over: Partial<SiteConfig> = {}, region?: string): SiteStack =>
+  stacksOf(over, region)[0];
+
+/** The stacks of all environments of a config, production's first. */
+export function stacksOf(
+  over: Partial<SiteConfig>,
   region: string | undefined = over.domain === undefined ? 'eu-west-1' : 'us-east-1',
-): SiteStack {
+): [SiteStack, ...SiteStack[]] {
   const app = new App({ context: { ...cdkJson.context, 'aws:cdk:bundling-stacks': [] } });
-  const config = resolveConfig(aConfig(over));
-  return new SiteStack(app, config.name, { config, env: { region } });
+  const [first, ...others] = resolveConfigs(aConfig(over)).map(
+    (config) => new SiteStack(app, config.name, { config, env: { region } }),
+  );
+  return [first as SiteStack, ...others];
 }
 
 const memo = new Map<string, Template>();

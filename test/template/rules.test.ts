@@ -48,6 +48,14 @@ describe("cdk-nag's AwsSolutions pack", () => {
     ['a zip in S3', { source: UPLOAD }],
     ['a domain in a hosted zone', { domain: ZONE_DOMAIN }],
     ['a domain with a certificate', { domain: CERTIFICATE_DOMAIN, immutable: ['assets/*'] }],
+    [
+      'an approval, a window and a second environment',
+      {
+        approval: true,
+        deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+        environments: { staging: { source: { branch: 'develop' } } },
+      },
+    ],
   ])('has nothing left to say: %s', (_, over) => {
     expect(() => audit(aStack(over))).not.toThrow();
   });
