@@ -5,9 +5,9 @@ import { options } from './checks.ts';
 /** When releases may go live: in every second that the expression matches. */
 export interface DeploymentWindowConfig {
   /**
-   * Seconds (always `*`), minutes, hours, day of the month, month, day of the week and, if you like, the year, as in
-   * CodePipeline's rule DeploymentWindow: `* * 9-16 ? * MON-THU` is Monday to Thursday from 9:00 to 16:59. Days of
-   * the week are 1 (Sunday) to 7 or SUN to SAT; one of the two days is `?`.
+   * Seconds (always `*`), minutes, hours, day of the month, month (by name), day of the week and, if you like, the
+   * year, as in CodePipeline's rule DeploymentWindow: `* * 9-16 ? * MON-THU` is Monday to Thursday from 9:00 to 16:59.
+   * Days of the week are SUN to SAT, or 1 for Sunday to 7; one of the two days is `?`.
    *
    * With `*` for the minutes the window is open for whole hours. `0` opens it for one minute in each.
    */
@@ -33,6 +33,10 @@ export const deploymentWindow = v.optional(
       v.check(
         hasItsFields,
         `use six or seven fields separated by single spaces, the first * and one of the two days ?, ${EXAMPLE}`,
+      ),
+      v.check(
+        (cron) => !/\d/.test(cron.split(' ')[4] ?? ''),
+        'write months by name, such as JAN-MAR: AWS documents two ways to number them',
       ),
       v.check(
         (cron) => !hasItsFields(cron) || opens(cron),

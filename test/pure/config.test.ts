@@ -747,7 +747,16 @@ describe('a deployment window', () => {
       { cron: '* * 9-24 ? * *' },
       `cron: got "* * 9-24 ? * *"; ${VALUES}`,
     ],
-    ['a day that does not exist', { cron: '* * 9 30 2 ?' }, `cron: got "* * 9 30 2 ?"; ${VALUES}`],
+    [
+      'a day that does not exist',
+      { cron: '* * 9 30 FEB ?' },
+      `cron: got "* * 9 30 FEB ?"; ${VALUES}`,
+    ],
+    [
+      'a month by number',
+      { cron: '* * 9 ? 2 MON' },
+      'cron: got "* * 9 ? 2 MON"; write months by name, such as JAN-MAR: AWS documents two ways to number them',
+    ],
     [
       'a year that is over',
       { cron: '* * 9 ? * * 2020' },
