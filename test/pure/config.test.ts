@@ -49,6 +49,8 @@ test('a name is enough: every other option has a default', () => {
     health: { path: '/', deadlineSeconds: 120 },
     retention: { newest: 10, days: 30 },
     urls: { style: 'any', fallback: 'none' },
+    redirectsFile: false,
+    headersFile: false,
   });
 });
 
@@ -121,7 +123,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, redirectsFile, headersFile',
   ]);
 });
 

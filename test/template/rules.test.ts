@@ -38,6 +38,7 @@ describe("cdk-nag's AwsSolutions pack", () => {
     ['pool patterns', { immutable: ['assets/*', '_next/static/*'] }],
     ['URL styles', { urls: { style: 'file', fallback: 'single-page' } }],
     ['content that goes with the stack', { contentOnDestroy: 'delete' }],
+    ['rules of the site', { immutable: ['assets/*'], redirectsFile: true, headersFile: true }],
     [
       'a connection',
       {
