@@ -144,7 +144,7 @@ describe('what a request reads', () => {
     const release = await aRelease(0, text);
     const view = (await historyOf([release], [0])).at(-1) as View;
     const reads: string[] = [];
-    await inSandbox(address, view, reads);
+    await inSandbox(address, view, { reads });
     return reads.map((key) => key.replace(/^rules\/[^/]+\//, ''));
   };
 

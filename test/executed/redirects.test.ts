@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasNjs, inNjs, inSandbox, shown, viewOf } from '../support/rules.ts';
+import { hasNjs, inNjs, inSandbox, STYLED_ROUTER, shown, viewOf } from '../support/rules.ts';
 
 const FILES = [
   'index.html',
@@ -92,7 +92,6 @@ const TABLE: readonly [what: string, rules: string, answers: Readonly<Record<str
       '/feed.xml': '/feed.xml',
       '/none.js': '/index.html',
       '/a%20b': '/a%20b/index.html',
-      '/a+b': '/a+b/index.html',
     },
   ],
   [
@@ -174,6 +173,36 @@ for (const [engine, present, ask] of engines) {
       const got: Record<string, string> = {};
       for (const address of Object.keys(answers)) got[address] = shown(await ask(address, view));
       expect(got).toEqual(answers);
+    });
+
+    test('where pages have one address each: rules go before its redirects, files before rules', async () => {
+      const rules = '/old.html /new\n/more /about.html 200\n/app/* /index.html 200\n/go /x 302!\n';
+      const view = await viewOf(rules, FILES, { style: 'directory' });
+      const answers = {
+        '/old.html': '301 /new',
+        '/more': '/about/index.html',
+        '/app/deep': '/index.html',
+        '/app': '301 /app/',
+        '/app/': '/app/index.html',
+        '/app.html': '301 /app/',
+        '/about.html': '301 /about/',
+        '/none': '301 /none/',
+        '/none/': '/none/index.html',
+        '/_site/start': '/index.html',
+      };
+      const got: Record<string, string> = {};
+      for (const address of Object.keys(answers)) {
+        got[address] = shown(await ask(address, view, { code: STYLED_ROUTER }));
+      }
+      expect(got).toEqual(answers);
+    });
+
+    test('under another of the site’s names: the name is put right first', async () => {
+      const view = await viewOf('/more /about 200\n', FILES, { style: 'directory' });
+      const options = { code: STYLED_ROUTER, host: 'example.com' };
+      expect(shown(await ask('/more?x=1', view, options))).toBe(
+        '301 https://www.example.com/more?x=1',
+      );
     });
   });
 }

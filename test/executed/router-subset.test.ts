@@ -16,11 +16,6 @@ const SHIPPED: Readonly<Record<string, string>> = {
   'viewer-request.js': routerCode(CONFIG),
   'viewer-request.js, with a domain,': routerCode({ ...CONFIG, domain: DOMAIN }),
   'viewer-request.js, with redirects,': routerCode({ ...CONFIG, redirectsFile: true }),
-  'viewer-request.js, with all of it,': routerCode({
-    ...CONFIG,
-    domain: DOMAIN,
-    redirectsFile: true,
-  }),
   'pool-request.js': poolCode({ ...CONFIG, domain: DOMAIN }),
   'viewer-request.js with URL styles': routerCode({
     ...CONFIG,
@@ -29,6 +24,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
   'viewer-request.js with all of it': routerCode({
     ...CONFIG,
     domain: DOMAIN,
+    redirectsFile: true,
     urls: { style: 'directory', fallback: 'single-page' },
   }),
   'viewer-response.js': storedHeadersCode(resolveConfig(CONFIG)),

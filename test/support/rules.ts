@@ -10,10 +10,16 @@ import type { UrlStyle } from '../../lib/release/addresses.ts';
 import { RULES_PREFIX } from '../../lib/release/contract.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
-export const ROUTER = routerCode({
-  name: 'my-site',
-  source: { kind: 'codecommit', branch: 'main' },
+const SITE = { name: 'my-site', source: { kind: 'codecommit', branch: 'main' } } as const;
+
+export const ROUTER = routerCode({ ...SITE, redirectsFile: true });
+
+/** The same for a site whose pages have one address each, under a name of its own. */
+export const STYLED_ROUTER = routerCode({
+  ...SITE,
   redirectsFile: true,
+  urls: { style: 'directory', fallback: 'single-page' },
+  domain: { name: 'www.example.com', aliases: [], hostedZoneId: 'Z1' },
 });
 
 /** Values of a key-value store by key, as one edge sees them. */
@@ -35,9 +41,9 @@ export async function compiled(text: string, paths: readonly string[], style: Ur
 export async function viewOf(
   text: string,
   paths: readonly string[],
-  { id = '20261123T061500Z-1a2b3c4', before }: { id?: string; before?: string } = {},
+  { id = '20261123T061500Z-1a2b3c4', style }: { id?: string; style?: 'directory' } = {},
 ): Promise<View> {
-  const { program, problems } = await compiled(text, paths);
+  const { program, problems } = await compiled(text, paths, style);
   if (problems.length > 0) throw new Error(problems.join('\n'));
   const [hash] = program?.rules.split(' ') ?? [];
   return {
@@ -46,7 +52,7 @@ export async function viewOf(
       base: id,
       delta: '',
       ...(program && { rules: program.rules }),
-      ...(before !== undefined && { before }),
+      ...(style && { style }),
     }),
     ...Object.fromEntries(
       Object.entries(program?.values ?? {}).map(([end, value]) => [
@@ -65,34 +71,46 @@ export interface Answer {
 }
 
 /** Asks the shipped router for an address with its query, at an edge that sees that. */
-export type Ask = (address: string, view: View, reads?: string[]) => Promise<Answer>;
+export type Ask = (
+  address: string,
+  view: View,
+  options?: { readonly reads?: string[]; readonly code?: string; readonly host?: string },
+) => Promise<Answer>;
 
 /** CloudFront's own object has the raw query as a method, which JSON cannot hold. */
-function eventOf(address: string) {
+function eventOf(address: string, host = 'www.example.com') {
   const [uri = '', query] = address.split('?');
   return {
-    event: { request: { method: 'GET', uri, querystring: {}, headers: {}, cookies: {} } },
+    event: {
+      request: {
+        method: 'GET',
+        uri,
+        querystring: {},
+        headers: { host: { value: host } },
+        cookies: {},
+      },
+    },
     query,
   };
 }
 
 /** In a bare node:vm context, as the local edge runs it. */
-export const inSandbox: Ask = async (address, view, reads = []) => {
+export const inSandbox: Ask = async (address, view, { reads = [], code = ROUTER, host } = {}) => {
   const keyValueStore = {
     get: async (key: string) => {
       reads.push(key);
       return view[key];
     },
   };
-  const router = compileEdgeFunction({ code: ROUTER, keyValueStore });
-  const { event, query } = eventOf(address);
+  const router = compileEdgeFunction({ code, keyValueStore });
+  const { event, query } = eventOf(address, host);
   return (await router.run(event, query)) as Answer;
 };
 
 export const hasNjs = spawnSync('njs', ['-v']).status === 0;
 
 /** In Debian's njs, which runs the dialect that CloudFront documents. */
-export const inNjs: Ask = async (address, view) => {
+export const inNjs: Ask = async (address, view, { code = ROUTER, host } = {}) => {
   const folder = mkdtempSync(join(tmpdir(), 'router-'));
   try {
     writeFileSync(
@@ -106,11 +124,11 @@ export const inNjs: Ask = async (address, view) => {
          async exists(key) { return view[key] !== undefined; },
        }; } };`,
     );
-    const { event, query } = eventOf(address);
+    const { event, query } = eventOf(address, host);
     const show = `const event = ${JSON.stringify(event)};
       event.request.rawQueryString = () => ${JSON.stringify(query)};
       handler(event).then((answer) => console.log('ANSWER ' + JSON.stringify(answer)));`;
-    writeFileSync(join(folder, 'router.js'), `${ROUTER}\n${show}`);
+    writeFileSync(join(folder, 'router.js'), `${code}\n${show}`);
     const output = execFileSync('njs', ['-p', folder, join(folder, 'router.js')]).toString();
     return JSON.parse(output.slice(output.indexOf('ANSWER ') + 7));
   } finally {
