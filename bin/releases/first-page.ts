@@ -36,6 +36,7 @@ export class FirstPageWatch {
     return {
       version: (signal) => pointer.version(signal),
       get: (key, signal) => pointer.get(key, signal),
+      keys: (prefix, signal) => pointer.keys(prefix, signal),
       put: async (values, version, signal) => {
         this.hasBegun = true;
         await pointer.put(values, version, signal);

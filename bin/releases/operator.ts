@@ -7,7 +7,7 @@ import type { Connection } from './connect.ts';
 /** What every operation works with. */
 export interface Operator {
   readonly connection: Connection;
-  readonly config: Pick<ResolvedConfig, 'health' | 'immutable' | 'retention'>;
+  readonly config: Pick<ResolvedConfig, 'health' | 'immutable' | 'retention' | 'redirectsFile'>;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -26,9 +26,9 @@ export async function prune(dryRun: boolean, operator: Operator): Promise<Answer
 
 async function run(dryRun: boolean, operator: Operator): Promise<PruneReport> {
   const { connection, config, clock, signal, say } = operator;
-  const { immutable, retention } = config;
+  const { immutable, retention, redirectsFile: redirects } = config;
   const { s3, bucket, pointer, by } = connection;
-  const ports = prunePorts(s3, bucket, pointer, { immutable, retention });
+  const ports = prunePorts(s3, bucket, pointer, { immutable, retention, redirects });
   const invocation = {
     endAt: clock.now() + MOST_MS,
     signal,

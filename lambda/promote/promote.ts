@@ -3,6 +3,8 @@ import {
   LIVE_KEY,
   type Manifest,
   type ManifestFile,
+  rulesKeyEnd,
+  rulesKeys,
 } from '../../lib/release/contract.ts';
 import type { Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
@@ -18,6 +20,7 @@ import {
   type Frozen,
   flip,
   readPointer,
+  type Target,
   takeBack,
 } from '../shared/pointer.ts';
 import type { Invocation } from '../shared/run-job.ts';
@@ -143,7 +146,7 @@ export async function goLive(
   try {
     const pointer = async () => {
       manifest = await publishable(id, ports, signal);
-      return manifest.pointer;
+      return targetOf(manifest);
     };
     flipped = await flip(pointer, ports.pointer, { clock, endAt, signal }, options);
   } catch (error) {
@@ -174,6 +177,14 @@ export async function goLive(
       deadline: clock.now() + ports.deadlineMs,
     },
   };
+}
+
+/** Everything that the store has to hold for visitors to get the release. */
+function targetOf({ pointer, rules = {} }: Manifest): Target {
+  const values = rulesKeys(pointer.rules).map(
+    (key) => [key, rules[rulesKeyEnd(key)] ?? ''] as const,
+  );
+  return { ...pointer, values: new Map(values) };
 }
 
 /** The manifest of a release that exists, will go on existing, and has a start page. */

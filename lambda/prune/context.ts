@@ -10,6 +10,8 @@ export interface PrunePorts {
   /** Path patterns of the files that all releases share. */
   readonly immutable: readonly string[];
   readonly retention: RetentionLimits;
+  /** Whether releases may have redirect rules, whose values are in the store. */
+  readonly redirects: boolean;
   readonly pointer: PointerStore;
   readonly records: PageStore;
   readonly ledger: PageStore;

@@ -29,6 +29,7 @@ export async function handler(_event: unknown, context: LambdaContext): Promise<
     const ports = prunePorts(s3, CONTENT_BUCKET, keyValueStore(KEY_VALUE_STORE_ARN), {
       immutable: JSON.parse(IMMUTABLE_PATTERNS),
       retention: JSON.parse(RETENTION),
+      redirects: process.env.REDIRECTS_FILE === 'on',
     });
     const options = { by: 'the daily clean-up', dryRun: false };
     const report = await prune(ports, options, systemClock, {

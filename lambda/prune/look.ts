@@ -18,6 +18,7 @@ import { readPointer } from '../shared/pointer.ts';
 import { listed } from '../upload/words.ts';
 import { type Context, PruneRefused } from './context.ts';
 import { type KeepReason, type Pointers, reasonsToKeep } from './retention.ts';
+import { KEPT_RULES } from './rules.ts';
 
 /** What there is, and what of it is needed. */
 export interface Seen {
@@ -27,6 +28,8 @@ export interface Seen {
   readonly kept: readonly { readonly id: string; readonly reasons: readonly KeepReason[] }[];
   /** Every object that a kept release consists of. */
   readonly keys: Set<string>;
+  /** `Pointer.rules` of the newest kept releases that have some. */
+  readonly rules: readonly string[];
   /** Releases that may go, oldest first, each with the version of its record. */
   readonly outdated: readonly {
     readonly id: string;
@@ -94,6 +97,7 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
 
   const kept: Seen['kept'][number][] = [];
   const keys = new Set<string>();
+  const rules: string[] = [];
   const outdated: Seen['outdated'][number][] = [];
   const dead: Seen['dead'][number][] = [];
   const ended = new Set<string>();
@@ -154,6 +158,7 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
       }
       kept.push({ id, reasons });
       bases.add(record.pointer.base);
+      if (record.pointer.rules && kept.length <= KEPT_RULES) rules.push(record.pointer.rules);
       for (const { key } of record.files) keys.add(key);
     }
   }
@@ -191,6 +196,7 @@ export async function look(context: Context): Promise<Seen | Busy | Odd> {
     live,
     kept,
     keys,
+    rules,
     outdated: outdated.reverse(),
     dead,
     ended,

@@ -9,7 +9,7 @@ export function prunePorts(
   s3: S3Client,
   Bucket: string,
   pointer: PointerStore,
-  settings: Pick<PrunePorts, 'immutable' | 'retention'>,
+  settings: Pick<PrunePorts, 'immutable' | 'retention' | 'redirects'>,
 ): PrunePorts {
   return {
     ...settings,

@@ -6,6 +6,7 @@ import { Guard } from './guard.ts';
 import { begunSince, look, type Seen } from './look.ts';
 import type { KeepReason } from './retention.ts';
 import { retire } from './retire.ts';
+import { clearRules } from './rules.ts';
 import { countPool, sweepPool } from './sweep.ts';
 
 export { type PrunePorts, PruneRefused };
@@ -116,6 +117,7 @@ async function act(seen: Seen, ended: Ended, tally: Tally, context: Context): Pr
     .filter((id) => seen.folders.has(id))
     .sort();
   const { kept, notes } = seen;
+  const { ports } = context;
   // An upload that began before they were ended may build on one of them, if that one was live for a moment.
   const begun = over.length > 0 ? await begunSince(seen, context) : undefined;
   if (begun !== undefined) {
@@ -124,7 +126,8 @@ async function act(seen: Seen, ended: Ended, tally: Tally, context: Context): Pr
   }
   const cleared = await clear(over, guard, tally, context);
   const swept = cleared ? await sweepPool(seen, guard, tally, context) : { complete: false };
-  const complete = cleared && swept.complete;
+  const settled = !ports.redirects || (await clearRules(seen.rules, context));
+  const complete = cleared && swept.complete && settled;
   context.invocation.log('info', 'pruned', { ...tally, complete, retired: ended.retired.length });
   return { kept, ...ended, ...tally, ...swept, complete, notes };
 }

@@ -5,6 +5,7 @@ import {
   CloudFrontKeyValueStoreClient,
   DescribeKeyValueStoreCommand,
   GetKeyCommand,
+  paginateListKeys,
   UpdateKeysCommand,
 } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { TIMEOUTS } from './clients.ts';
@@ -30,6 +31,15 @@ export function keyValueStore(
         if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
         throw error;
       }
+    },
+    async keys(prefix, abortSignal) {
+      const found: string[] = [];
+      // The store lists all of its keys or none, and at most 50 a page.
+      const pages = paginateListKeys({ client, pageSize: 50 }, { KvsARN }, { abortSignal });
+      for await (const { Items = [] } of pages) {
+        for (const { Key = '' } of Items) if (Key.startsWith(prefix)) found.push(Key);
+      }
+      return found;
     },
     async put(values, IfMatch, abortSignal) {
       const Puts = [...values].flatMap(([Key, Value]) =>

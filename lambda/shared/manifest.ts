@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { type Manifest, RELEASE_ID, type ReleaseRecord } from '../../lib/release/contract.ts';
+import {
+  type Manifest,
+  RELEASE_ID,
+  type ReleaseRecord,
+  RULES,
+  rulesKeyEnd,
+  rulesKeys,
+} from '../../lib/release/contract.ts';
 import type { PageStore } from './page-store.ts';
 
 const releaseId = v.pipe(v.string(), v.regex(RELEASE_ID));
@@ -15,6 +22,7 @@ const manifestSchema = v.object({
     delta: v.string(),
     style: v.optional(v.picklist(['directory', 'file'])),
     pages: v.optional(v.string()),
+    rules: v.exactOptional(v.pipe(v.string(), v.regex(RULES))),
   }),
   files: v.array(
     v.object({
@@ -23,9 +31,11 @@ const manifestSchema = v.object({
       size: v.number(),
       sha256: v.string(),
       type: v.string(),
+      headers: v.exactOptional(v.string()),
     }),
   ),
   gone: v.array(v.object({ path: v.string(), since: v.string() })),
+  rules: v.exactOptional(v.record(v.string(), v.string())),
 });
 
 const recordSchema = v.union([
@@ -72,6 +82,10 @@ export function readRecord(text: string, id: string): ReleaseRecord {
       `pointer.id: got "${read.output.pointer.id}"; it leads to another release`,
     );
   }
+  const { pointer, rules = {} } = read.output;
+  const lost = rulesKeys(pointer.rules).find((key) => rules[rulesKeyEnd(key)] === undefined);
+  if (lost !== undefined)
+    throw new DamagedManifest(id, `rules: lacks ${lost}, which its pointer names`);
   return belonging(read.output, id);
 }
 

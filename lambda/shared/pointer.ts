@@ -5,6 +5,7 @@ import {
   type Pointer,
   PREVIOUS_KEY,
   RELEASE_ID,
+  RULES,
 } from '../../lib/release/contract.ts';
 import { Failure } from './failure.ts';
 import { freezeText, readFreeze } from './freeze.ts';
@@ -25,6 +26,16 @@ export interface FlipOptions {
    * @default false
    */
   readonly onlyForward?: boolean;
+}
+
+/** What is to go live. */
+export interface Target extends Pointer {
+  /**
+   * What has to be in the store as well while it is live: the values of its redirect rules, by key.
+   *
+   * @default none
+   */
+  readonly values?: ReadonlyMap<string, string>;
 }
 
 export type Flip = Flipped | Frozen;
@@ -60,7 +71,7 @@ export interface Frozen {
  * `pointerOf`, at once; Failure for `onlyForward`.
  */
 export async function flip(
-  pointerOf: (signal: AbortSignal) => Promise<Pointer>,
+  pointerOf: (signal: AbortSignal) => Promise<Target>,
   store: PointerStore,
   time: StoreTime,
   { evenFrozen = false, freeze, onlyForward = false }: FlipOptions = {},
@@ -69,15 +80,18 @@ export async function flip(
   let older: string | undefined;
   return changeStore<Flip>(store, time, async (get, mayHaveWritten) => {
     const target = await pointerOf(time.signal);
-    const text = pointerText(target);
     const live = await get(LIVE_KEY);
     const liveId = live === undefined ? undefined : readPointer(live)?.id;
     const previous = await get(PREVIOUS_KEY);
+    const previousId = previous === undefined ? undefined : readPointer(previous)?.id;
+    const before = liveId === target.id ? previousId : liveId;
+    const text = pointerText({ ...target, ...(before !== undefined && { before }) });
+    const values = [...(target.values ?? [])];
 
     if (live === text || liveId === target.id) {
       // The same release found in another way: the one before it stays the one before it.
-      const changes = new Map([...(live === text ? [] : [[LIVE_KEY, text] as const]), ...freezing]);
-      const previousId = previous === undefined ? undefined : readPointer(previous)?.id;
+      const pointing = live === text ? [] : [[LIVE_KEY, text] as const, ...values];
+      const changes = new Map([...pointing, ...freezing]);
       const changed = live !== text || mayHaveWritten;
       return { changes, result: { kind: 'flipped', changed, previousId, older } };
     }
@@ -93,7 +107,7 @@ export async function flip(
     if (frozen !== undefined) {
       return { result: { kind: 'frozen', freeze: readFreeze(frozen), liveId } };
     }
-    const changes = new Map([[LIVE_KEY, text], ...freezing]);
+    const changes = new Map([[LIVE_KEY, text], ...values, ...freezing]);
     if (live !== undefined) changes.set(PREVIOUS_KEY, live);
     older = previous;
     return { changes, result: { kind: 'flipped', changed: true, previousId: liveId, older } };
@@ -149,12 +163,14 @@ export async function takeBack(
 }
 
 /**
- * The value to store. The router reads these fields, of which the last two are rare.
+ * The value to store. The router reads these fields, of which the last ones are rare. Without `rules` nobody asks what was
+ * live before.
  *
  * @throws Error if it is larger than the store takes.
  */
-export function pointerText({ id, base, delta, style, pages }: Pointer): string {
-  const text = JSON.stringify({ id, base, delta, style, pages });
+export function pointerText({ id, base, delta, style, pages, rules, before }: Pointer): string {
+  const ruled = rules && { rules, before };
+  const text = JSON.stringify({ id, base, delta, style, pages, ...ruled });
   const bytes = Buffer.byteLength(text);
   if (bytes > VALUE_BYTES) {
     throw new Error(
@@ -167,11 +183,23 @@ export function pointerText({ id, base, delta, style, pages }: Pointer): string 
 /** The pointer in a stored value, or nothing if it is none: somebody may have written it by hand. */
 export function readPointer(text: string): Pointer | undefined {
   try {
-    const { id, base, delta, style, pages } = JSON.parse(text);
-    const valid = RELEASE_ID.test(id) && RELEASE_ID.test(base) && typeof delta === 'string';
-    return valid
-      ? { id, base, delta, ...(style && { style }), ...(pages !== undefined && { pages }) }
-      : undefined;
+    const { id, base, delta, style, pages, rules, before } = JSON.parse(text);
+    const valid =
+      RELEASE_ID.test(id) &&
+      RELEASE_ID.test(base) &&
+      typeof delta === 'string' &&
+      (rules === undefined || RULES.test(rules)) &&
+      (before === undefined || RELEASE_ID.test(before));
+    if (!valid) return undefined;
+    return {
+      id,
+      base,
+      delta,
+      ...(style && { style }),
+      ...(pages !== undefined && { pages }),
+      ...(rules && { rules }),
+      ...(before && { before }),
+    };
   } catch {
     return undefined;
   }

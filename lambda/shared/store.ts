@@ -6,6 +6,8 @@ export interface PointerStore {
   /** The state of the whole store: every write by anybody changes it. */
   version(signal: AbortSignal): Promise<string>;
   get(key: string, signal: AbortSignal): Promise<string | undefined>;
+  /** All keys that begin with that. */
+  keys(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * Sets each key to its value, and removes those without one. All of them or none; rejects if the store
    * is no longer at that version.
@@ -24,6 +26,9 @@ export interface StoreTime {
 
 /** The key-value store's limit for a value. */
 export const VALUE_BYTES = 1_024;
+
+/** How many keys one update changes at most. */
+export const UPDATE_KEYS = 50;
 
 /** What to write, or nothing; and what to answer once it is written. */
 export interface Decision<T> {

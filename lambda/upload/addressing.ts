@@ -48,5 +48,17 @@ export function addressingFor(
   return { addressing: { ...styled, pages: set }, problems: [] };
 }
 
+/**
+ * Addresses that may lead to a file, whatever the style, as they are written and not percent-encoded; some that do not
+ * are among them.
+ */
+export function addressesOf(path: string): string[] {
+  const page = path.replace(/(^|\/)index\.html$/, '$1').replace(/\.html$/, '');
+  const bare = page.replace(/\/$/, '');
+  return [
+    ...new Set([path, page, bare, ...(bare === '' || page === path ? [] : [`${bare}.html`])]),
+  ].map((one) => `/${one}`);
+}
+
 const hasNoRouter = (path: string, immutable: readonly string[]): boolean =>
   path.startsWith('.well-known/') || immutable.some((pattern) => matchesPattern(pattern, path));

@@ -26,6 +26,8 @@ export interface GateInput {
   readonly immutable: readonly string[];
   /** Which addresses its pages have. */
   readonly urls: UrlRules;
+  /** Whether a rule of the release says what visitors get at an address. */
+  isRuled(address: string): boolean;
   /** The bytes of a file, from the beginning. */
   open(path: string): Promise<Readable>;
   readonly permits: Permits;
@@ -46,7 +48,7 @@ export interface Inspection {
 const SMALLEST_LIVE_PAGES = 10;
 
 const SHOWN_NAMES = 20;
-const KEPT_FINDINGS = 50;
+export const KEPT_FINDINGS = 50;
 
 /** The rest of the invocation is for the files, or a release that takes several would never end. */
 const SHARE_FOR_LINKS = 1 / 4;
@@ -159,7 +161,8 @@ function onlyCaseApart(files: readonly ArtifactFile[]): string[] {
     .map((group) => `${listed(group.sort(), 3)} differ only in case, and are different addresses`);
 }
 
-function atMost(most: number, texts: readonly string[]): string[] {
+/** The first of them, and how many more there are. */
+export function atMost(most: number, texts: readonly string[]): string[] {
   if (texts.length <= most) return [...texts];
   return [
     ...texts.slice(0, most - 1),

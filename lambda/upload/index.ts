@@ -26,6 +26,11 @@ export const handler = jobHandler({
       gates: JSON.parse(GATES),
       // Set only where it says anything.
       urls: JSON.parse(process.env.URLS ?? '{"style":"any","fallback":"none"}'),
+      // Set where the configuration turns it on.
+      rulesFiles: {
+        redirects: process.env.REDIRECTS_FILE === 'on',
+        headers: process.env.HEADERS_FILE === 'on',
+      },
     };
     const ports = uploadPorts(s3, CONTENT_BUCKET, keyValueStore(KEY_VALUE_STORE_ARN), settings);
     return upload(job, ports, systemClock, invocation);

@@ -14,6 +14,8 @@ export interface LinkCheck {
   readonly immutable: readonly string[];
   /** Which addresses pages have. */
   readonly urls: UrlRules;
+  /** Whether a rule of the release says what visitors get at an address. */
+  isRuled(address: string): boolean;
   open(path: string): Promise<Readable>;
   /** When to stop looking, in milliseconds since 1970. */
   readonly until: number;
@@ -258,13 +260,20 @@ class Site {
   readonly #paths: ReadonlySet<string>;
   readonly #immutable: readonly string[];
   readonly #urls: UrlRules;
+  readonly #isRuled: (address: string) => boolean;
   /** Most pages refer to the same few hundred addresses. */
   readonly #known = new Map<string, boolean>();
 
-  constructor({ files, immutable, urls }: Pick<LinkCheck, 'files' | 'immutable' | 'urls'>) {
+  constructor({
+    files,
+    immutable,
+    urls,
+    isRuled,
+  }: Pick<LinkCheck, 'files' | 'immutable' | 'urls' | 'isRuled'>) {
     this.#paths = new Set(files.map(({ path }) => path));
     this.#immutable = immutable;
     this.#urls = urls;
+    this.#isRuled = isRuled;
   }
 
   /** How to link a file: a folder's page by the folder, with the slash at its end, or as the style has it. */
@@ -291,6 +300,7 @@ class Site {
     // Where a redirect leads.
     const address = addressFor(pathname, this.#urls.style);
     const file = fileFor(address);
+    if (this.#isRuled(pathname)) return true;
     return this.#has(file) || (this.#urls.fallback === 'single-page' && file !== address);
   }
 

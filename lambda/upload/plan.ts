@@ -5,6 +5,7 @@ import {
   type ManifestFile,
   matchesPattern,
   type Pointer,
+  releaseId,
   releasePrefix,
 } from '../../lib/release/contract.ts';
 import {
@@ -18,6 +19,7 @@ import {
   placesOf,
   setOf,
 } from './layers.ts';
+import type { Program } from './redirects/program.ts';
 
 /** One file of the artifact: what it is, without its bytes. */
 export interface ArtifactFile {
@@ -29,6 +31,8 @@ export interface ArtifactFile {
   readonly sha256: string;
   /** Content-Type. */
   readonly type: string;
+  /** The name of the set of headers that is stored with it; missing if there are none. */
+  readonly headers?: string;
 }
 
 export interface PlanLimits {
@@ -52,6 +56,12 @@ export interface PlanInput {
   readonly immutable: readonly string[];
   /** What the pointer says besides where files are. */
   readonly addressing: Addressing;
+  /**
+   * What goes live with it besides its files.
+   *
+   * @default none
+   */
+  readonly program?: Program | undefined;
   readonly limits: PlanLimits;
 }
 
@@ -79,6 +89,8 @@ export interface Plan {
   readonly manifest: Manifest;
   /** Reasons to write nothing at all. */
   readonly problems: readonly string[];
+  /** Paths of pool files that keep other headers than the release says. */
+  readonly headersKept: readonly string[];
 }
 
 /**
@@ -90,13 +102,13 @@ export interface Plan {
  * set, older layers merged into the new one, or a base of its own.
  */
 export function planRelease(input: PlanInput): Plan {
-  const { id, revision, createdAt, files, live, immutable, addressing } = input;
+  const { id, revision, createdAt, files, live, immutable, addressing, program } = input;
   const limits = {
     ...input.limits,
-    pointerBytes: input.limits.pointerBytes - bytesFor(addressing),
+    pointerBytes: input.limits.pointerBytes - bytesFor(addressing) - roomFor(program),
   };
   const isPooled = (path: string) => immutable.some((pattern) => matchesPattern(pattern, path));
-  const { pool, kept, problems } = planPool(
+  const { pool, kept, problems, headersKept } = planPool(
     files.filter(({ path }) => isPooled(path)),
     live,
   );
@@ -119,7 +131,8 @@ export function planRelease(input: PlanInput): Plan {
     if (brought.has(page)) copy.push({ ...own(page.file), from: page.file.key });
     else keep.push(page.file);
   }
-  const pointer: Pointer = { id, base, delta: deltaOf(id, layers), ...addressing };
+  const rules = program && { rules: program.rules };
+  const pointer: Pointer = { id, base, delta: deltaOf(id, layers), ...addressing, ...rules };
   const copied = copy.map(({ from: _, ...file }): ManifestFile => file);
   return {
     put,
@@ -129,6 +142,7 @@ export function planRelease(input: PlanInput): Plan {
     gone,
     pointer,
     problems,
+    headersKept,
     manifest: {
       version: 2,
       id,
@@ -137,8 +151,17 @@ export function planRelease(input: PlanInput): Plan {
       pointer,
       files: [...put, ...copied, ...pool, ...keep].sort(byPath),
       gone,
+      ...(program && { rules: program.values }),
     },
   };
+}
+
+/** What a release with rules has less of for its layers, in bytes of the pointer. */
+export function roomFor(program: Program | undefined): number {
+  if (program === undefined) return 0;
+  // The longest id that there is: which release it will replace, nobody knows yet.
+  const before = releaseId(new Date(0), '0000000');
+  return JSON.stringify({ rules: program.rules, before }).length - 1;
 }
 
 /** A pool file cannot change: open tabs and caches hold the other bytes under the same address. */
@@ -156,6 +179,7 @@ function planPool(files: readonly ArtifactFile[], live: Manifest | undefined) {
   const pool: ManifestFile[] = [];
   const kept: ManifestFile[] = [];
   const problems: string[] = [];
+  const headersKept: string[] = [];
   const inLivePool = new Map(
     live?.files.filter(({ path, key }) => key === path).map((file) => [file.path, file]),
   );
@@ -168,11 +192,12 @@ function planPool(files: readonly ArtifactFile[], live: Manifest | undefined) {
     } else if (pooled.sha256 === file.sha256) {
       // As stored: its type may have been decided by an older version of this function.
       kept.push(pooled);
+      if (pooled.headers !== file.headers) headersKept.push(file.path);
     } else {
       problems.push(differs(file.path));
     }
   }
-  return { pool, kept, problems };
+  return { pool, kept, problems, headersKept };
 }
 
 /** A file of the release that the live release has with the same bytes. */
@@ -235,6 +260,7 @@ function siteOf(files: readonly ArtifactFile[], live: Manifest | undefined, id: 
     const isThere =
       old?.sha256 === file.sha256 &&
       old.type === file.type &&
+      old.headers === file.headers &&
       old.key === `${releasePrefix(home)}${file.path}`;
     if (!isThere) {
       changed.push({ file, places });

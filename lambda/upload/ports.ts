@@ -13,14 +13,15 @@ import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
 import { getText, ledgerIn, poolSweepIn, recordsIn } from '../shared/content-bucket.ts';
 import type { PointerStore } from '../shared/store.ts';
-import type { UploadPorts } from './upload.ts';
+import { METADATA_NAME } from './headers.ts';
+import type { NewObject, UploadPorts } from './upload.ts';
 
 /** The services that Upload talks to. */
 export function uploadPorts(
   s3: S3Client,
   Bucket: string,
   store: PointerStore,
-  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates' | 'urls'>,
+  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates' | 'urls' | 'rulesFiles'>,
 ): UploadPorts {
   return {
     ...settings,
@@ -68,7 +69,8 @@ export function uploadPorts(
       return sizes;
     },
 
-    async putNew({ key: Key, size, sha256, type }, body, signal) {
+    async putNew(object, body, signal) {
+      const { key: Key, size, sha256, type, headers } = object;
       // The SDK pipes a stream and does not see it fail: the request would wait for the rest.
       const broken = new AbortController();
       let reason: unknown;
@@ -87,6 +89,7 @@ export function uploadPorts(
             ContentLength: size,
             ContentType: type,
             CacheControl: CACHE_FOR_EVER,
+            ...(headers !== undefined && { Metadata: { [METADATA_NAME]: headers } }),
             // Known before the first byte is sent, so S3 refuses what was damaged on its way.
             ChecksumSHA256: sha256,
             IfNoneMatch: '*',
@@ -98,14 +101,15 @@ export function uploadPorts(
         if (reason !== undefined) throw reason;
         if (!isTaken(error)) throw error;
       }
-      return comparison(Key, sha256, signal);
+      return comparison(object, signal);
     },
 
-    async copyNew({ key: Key, sha256 }, from, abortSignal) {
+    async copyNew(object, from, abortSignal) {
+      const { key: Key, sha256 } = object;
       // A header, so what is not ASCII has to be percent-encoded; the slashes must not be.
       const CopySource = `${Bucket}/${from.split('/').map(encodeURIComponent).join('/')}`;
       try {
-        // Content-Type, Cache-Control and the kind of checksum go with it.
+        // Content-Type, Cache-Control, the headers and the kind of checksum go with it.
         const { CopyObjectResult } = await s3.send(
           new CopyObjectCommand({ Bucket, Key, CopySource, IfNoneMatch: '*' }),
           { abortSignal },
@@ -116,16 +120,17 @@ export function uploadPorts(
         if (error instanceof Error && error.name === 'NoSuchKey') return 'missing';
         if (!isTaken(error)) throw error;
       }
-      return comparison(Key, sha256, abortSignal);
+      return comparison(object, abortSignal);
     },
   };
 
-  async function comparison(Key: string, sha256: string, abortSignal: AbortSignal) {
-    const { ChecksumSHA256 } = await s3.send(
+  async function comparison({ key: Key, sha256, headers }: NewObject, abortSignal: AbortSignal) {
+    const { ChecksumSHA256, Metadata } = await s3.send(
       new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }),
       { abortSignal },
     );
-    return ChecksumSHA256 === sha256 ? 'same' : 'other';
+    if (ChecksumSHA256 !== sha256) return 'other';
+    return Metadata?.[METADATA_NAME] === headers ? 'same' : 'headers';
   }
 }
 

@@ -31,11 +31,13 @@ import { VALUE_BYTES } from '../shared/store.ts';
 import { readToken } from '../shared/token.ts';
 import { addressingFor, placementFor } from './addressing.ts';
 import { openArtifact, type ZipArtifact } from './artifact.ts';
-import { inspect } from './gates.ts';
+import { atMost, inspect, KEPT_FINDINGS } from './gates.ts';
+import { HEADERS_FILE } from './headers.ts';
 import { readUploadParameters } from './parameters.ts';
 import { differs, type Plan, planRelease } from './plan.ts';
+import { type RulesFiles, readRules } from './rules.ts';
 import { withTemporaryFolder } from './temporary.ts';
-import { count, size } from './words.ts';
+import { count, listed, size } from './words.ts';
 
 /** The artifact, the content bucket and the pointer, in this function's own words. */
 export interface UploadPorts {
@@ -47,6 +49,7 @@ export interface UploadPorts {
   readonly gates: GateLimits;
   /** Which addresses its pages have. */
   readonly urls: UrlRules;
+  readonly rulesFiles: RulesFiles;
   /** What a person lets through a gate all the same. */
   readonly permits: {
     /** Whether there is an object of that key. */
@@ -72,21 +75,27 @@ export interface UploadPorts {
   readonly ledger: PageStore;
   /** Sizes of the objects under the prefix, by key. */
   list(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
-  /** Writes an object unless its key is taken; `same` and `other` say by which bytes. */
+  /**
+   * Writes an object unless its key is taken; `same` and `other` say by which bytes, `headers` by the same with other
+   * headers.
+   */
   putNew(
     object: NewObject,
     body: Uint8Array | Readable,
     signal: AbortSignal,
-  ): Promise<'written' | 'same' | 'other'>;
+  ): Promise<'written' | 'same' | 'headers' | 'other'>;
   /** Copies an object within the bucket, as `putNew` writes one; `missing`: there is nothing to copy. */
   copyNew(
     object: NewObject,
     from: string,
     signal: AbortSignal,
-  ): Promise<'written' | 'same' | 'other' | 'missing'>;
+  ): Promise<'written' | 'same' | 'headers' | 'other' | 'missing'>;
 }
 
-export type NewObject = Pick<ManifestFile, 'key' | 'size' | 'sha256' | 'type'>;
+export interface NewObject extends Pick<ManifestFile, 'key' | 'size' | 'sha256' | 'type'> {
+  /** JSON of the headers that answers get, by name. */
+  readonly headers?: string;
+}
 
 /** True before and after an upload, and at every moment of it. */
 export const VISITORS = 'Visitors still get the release that was live before.';
@@ -169,24 +178,36 @@ export async function upload(
       const { urls, immutable } = ports;
       const zip = await openArtifact(file, visitors, signal, placementFor(urls, immutable));
       try {
-        const { addressing, problems } = addressingFor(zip.files, urls, immutable);
+        const { rulesFiles } = ports;
+        const rules = await readRules(
+          zip.files,
+          zip.open,
+          folder,
+          rulesFiles,
+          immutable,
+          urls.style,
+        );
+        const { files, redirects } = rules;
+        const { addressing, problems } = addressingFor(files, urls, immutable);
         const planned = planRelease({
           id,
           revision,
           // The same for everybody who works on that release.
           createdAt: releaseTime(id),
-          files: zip.files,
+          files,
           live: live.manifest,
           immutable,
           addressing,
+          program: redirects?.program,
           limits: { pointerBytes: VALUE_BYTES, rebaseShare: ports.rebaseShare },
         });
         const inspected = await inspect({
-          files: zip.files,
+          files,
           live: live.manifest,
           limits: ports.gates,
           immutable,
           urls,
+          isRuled: (address) => redirects?.ruling.at(address) !== undefined,
           open: zip.open,
           permits: {
             ...ports.permits,
@@ -196,16 +217,28 @@ export async function upload(
           clock,
           signal,
         });
-        refuse([...inspected.problems, ...problems, ...planned.problems], visitors);
-        findings = inspected.findings;
-        if (findings.length > 0) log('warn', 'findings', { findings: findings.join('\n') });
+        const refused = [
+          ...rules.problems,
+          ...inspected.problems,
+          ...problems,
+          ...planned.problems,
+        ];
+        refuse(refused, visitors);
+        const found = [...rules.findings, ...inspected.findings];
         // Whoever begins finds nothing under an id that is new; if it does, S3 refuses the write.
         const present =
           job.continuationToken === undefined
             ? new Map<string, number>()
             : await persistently(clock, signal, () => ports.list(releasePrefix(id), signal));
         await outlastSweep(planned.pool, ports, clock, visitors, invocation);
-        await writeFiles(planned, present, zip, ports, clock, visitors, progress, signal);
+        const texts = rules.headers?.texts ?? new Map();
+        const source = { zip, texts };
+        const kept = [
+          ...planned.headersKept,
+          ...(await writeFiles(planned, present, source, ports, clock, visitors, progress, signal)),
+        ];
+        findings = atMost(KEPT_FINDINGS, [...found, ...headersKept(kept)]);
+        if (findings.length > 0) log('warn', 'findings', { findings: findings.join('\n') });
         return planned;
       } finally {
         zip.close();
@@ -364,22 +397,34 @@ async function liveRelease(ports: UploadPorts, signal: AbortSignal): Promise<Liv
   }
 }
 
-/** Writes what the plan wants, with a bounded number of bytes in memory. */
+/** Where what is written comes from. */
+interface Source {
+  readonly zip: ZipArtifact;
+  /** Of the sets of headers. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes what the plan wants, with a bounded number of bytes in memory.
+ *
+ * @returns the paths of pool files that were there already, with other headers.
+ */
 async function writeFiles(
   { put, copy, pool }: Plan,
   /** Sizes of what an earlier invocation has written, by key. */
   present: ReadonlyMap<string, number>,
-  zip: ZipArtifact,
+  source: Source,
   ports: UploadPorts,
   clock: Clock,
   visitors: string,
   progress: Progress,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const files: (ManifestFile & { from?: string })[] = [...pool, ...put, ...copy];
   progress.total = files.reduce((bytes, { size }) => bytes + size, 0);
 
   const taken: string[] = [];
+  const kept: string[] = [];
   // The first error stops the others too: none may go on reading once the zip is closed.
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -392,9 +437,10 @@ async function writeFiles(
         // Whole, since S3 shows no object before its last byte; ours, since the id is.
         if (present.get(file.key) !== file.size) {
           const result = await persistently(clock, either, () =>
-            writeFile(file, zip, ports, either),
+            writeFile(file, source, ports, either),
           );
           if (result === 'other') taken.push(file.path);
+          if (result === 'headers') kept.push(file.path);
         }
         progress.done += file.size;
       } catch (error) {
@@ -407,27 +453,39 @@ async function writeFiles(
   signal.throwIfAborted();
   if (errors.length > 0) throw errors[0];
   refuse(taken.sort().map(differs), visitors);
+  return kept;
 }
 
 async function writeFile(
-  { from, ...file }: ManifestFile & { from?: string },
-  zip: ZipArtifact,
+  { from, headers, ...file }: ManifestFile & { from?: string },
+  { zip, texts }: Source,
   ports: UploadPorts,
   signal: AbortSignal,
 ) {
+  const text = headers === undefined ? undefined : texts.get(headers);
+  const object: NewObject = { ...file, ...(text !== undefined && { headers: text }) };
   if (from !== undefined) {
-    const result = await ports.copyNew(file, from, signal);
+    const result = await ports.copyNew(object, from, signal);
     // Somebody deleted it from the bucket. The artifact has the bytes.
     if (result !== 'missing') return result;
   }
   const content = await zip.open(file.path);
   try {
-    if (file.size <= BUFFERED_BYTES) return await ports.putNew(file, await buffer(content), signal);
-    return await ports.putNew(file, content, signal);
+    if (file.size <= BUFFERED_BYTES)
+      return await ports.putNew(object, await buffer(content), signal);
+    return await ports.putNew(object, content, signal);
   } finally {
     content.destroy();
   }
 }
+
+/** Pool files never change, so what they were stored with stays. */
+const headersKept = (paths: readonly string[]): string[] =>
+  paths.length === 0
+    ? []
+    : [
+        `${HEADERS_FILE}: ${count(paths.length, 'file')} under the immutable patterns (${listed([...paths].sort(), 3)}) keep${paths.length === 1 ? 's' : ''} the headers of the first upload; under a new name they get the new ones`,
+      ];
 
 /**
  * Last: with it the release exists. In place of the claim, and only if that still stands: otherwise a

@@ -18,19 +18,26 @@ import type { Content } from './content.ts';
 import type { Domain } from './domain.ts';
 import { Headers } from './headers.ts';
 import type { Router } from './router.ts';
+import type { StoredHeaders } from './stored-headers.ts';
 
 export interface DeliveryProps {
   readonly config: ResolvedConfig;
   readonly content: Content;
   readonly router: Router;
   readonly domain: Domain | undefined;
+  /** @default answers have no headers of their own */
+  readonly storedHeaders?: StoredHeaders;
 }
 
 /** The CloudFront distribution: pages through the router, the pool and the error page straight from the bucket. */
 export class Delivery extends Construct {
   readonly distribution: Distribution;
 
-  constructor(scope: Construct, id: string, { config, content, router, domain }: DeliveryProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, content, router, domain, storedHeaders }: DeliveryProps,
+  ) {
     super(scope, id);
     const headers = new Headers(this, 'Headers', { config });
 
@@ -47,9 +54,18 @@ export class Delivery extends Construct {
       cachePolicy: CachePolicy.CACHING_OPTIMIZED,
       compress: true,
     };
+    const viewerResponse = storedHeaders
+      ? [
+          {
+            function: storedHeaders.viewerResponse,
+            eventType: FunctionEventType.VIEWER_RESPONSE,
+          },
+        ]
+      : [];
+    const poolFunctions = [...(domain?.pool?.functionAssociations ?? []), ...viewerResponse];
     const pool: BehaviorOptions = {
       ...shared,
-      ...domain?.pool,
+      ...(poolFunctions.length > 0 && { functionAssociations: poolFunctions }),
       responseHeadersPolicy: headers.pool,
     };
     const pages: BehaviorOptions = { ...shared, responseHeadersPolicy: headers.pages };
@@ -64,6 +80,7 @@ export class Delivery extends Construct {
         ...pages,
         functionAssociations: [
           { function: router.viewerRequest, eventType: FunctionEventType.VIEWER_REQUEST },
+          ...viewerResponse,
         ],
       },
       additionalBehaviors: {

@@ -5,6 +5,7 @@ import { Content } from './content.ts';
 import { Delivery } from './delivery.ts';
 import { Domain } from './domain.ts';
 import { Router } from './router.ts';
+import { StoredHeaders } from './stored-headers.ts';
 
 export interface HostingProps {
   readonly config: ResolvedConfig;
@@ -28,6 +29,9 @@ export class Hosting extends Construct {
       content: this.content,
       router: this.router,
       domain,
+      ...(config.headersFile && {
+        storedHeaders: new StoredHeaders(this, 'StoredHeaders', { config }),
+      }),
     });
     const { distribution } = this.delivery;
     domain?.leadTo(distribution);

@@ -43,6 +43,12 @@ export const FROZEN_KEY = 'frozen';
 /** When a clean-up ended releases for the last time. Written for the sake of the store's version. */
 export const PRUNED_KEY = 'pruned';
 
+/**
+ * The values that a release's redirect rules are cut into, in the key-value store: below this and the hash of all of them,
+ * so that what stands under one of these keys never changes.
+ */
+export const RULES_PREFIX = 'rules/';
+
 /** Stored with every object. True for ever, since the bytes under a key never change. */
 export const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 
@@ -63,6 +69,16 @@ export interface Pointer extends Addressing {
    * brought or removed: `name set name set …`. Empty: everything is in `base`.
    */
   readonly delta: string;
+  /**
+   * `hash exact patterns files`: which values hold the release's redirect rules, and how many there are of each kind. Missing
+   * if it has none.
+   */
+  readonly rules?: string;
+  /**
+   * In a pointer with `rules` that is live: the release that `previous` names, for an edge that does not have all those values
+   * yet. Set when it goes live.
+   */
+  readonly before?: string;
 }
 
 /** Which addresses the pages of a release have. It changes with the release, so that no page is led by another's rules. */
@@ -88,6 +104,11 @@ export interface ManifestFile {
   readonly sha256: string;
   /** Content-Type as stored with the object. */
   readonly type: string;
+  /**
+   * The short hash of the headers that are stored with the object for its answers; missing if there are none. Of a pool file those
+   * of its first release are.
+   */
+  readonly headers?: string;
 }
 
 /** A path that is not in the release, although an object in one of its layers or its base has it. */
@@ -143,6 +164,28 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
   /** Sorted by path. With `files` and `pointer` it is all that planning the next release takes. */
   readonly gone: readonly GonePath[];
+  /**
+   * What the redirect rules are cut into: values by the end of their key, `x0` for exact addresses, `p0` for patterns, `f0` for
+   * the files that go before a rule. Missing if there are none.
+   */
+  readonly rules?: Readonly<Record<string, string>>;
+}
+
+/** `1a2b3c4d5e6f7081 2 1 0`, as in `Pointer.rules`. */
+export const RULES = /^[0-9a-f]{16}(?: \d{1,2}){3}$/;
+
+/** By which a manifest names the value of such a key. */
+export const rulesKeyEnd = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
+
+/** Keys of the values that hold a release's redirect rules; none without `rules`. */
+export function rulesKeys(rules: string | undefined): string[] {
+  const [hash, ...counts] = rules?.split(' ') ?? [];
+  return counts.flatMap((count, kind) =>
+    Array.from(
+      { length: Number(count) },
+      (_, index) => `${RULES_PREFIX}${hash}/${'xpf'[kind]}${index}`,
+    ),
+  );
 }
 
 /** Why no release goes live until somebody unfreezes. */

@@ -43,6 +43,7 @@ export class Prune extends Construct {
         KEY_VALUE_STORE_ARN: keyValueStoreArn,
         IMMUTABLE_PATTERNS: JSON.stringify(config.immutable),
         RETENTION: JSON.stringify(config.retention satisfies RetentionLimits),
+        ...(config.redirectsFile && { REDIRECTS_FILE: 'on' }),
       },
     });
     new Rule(this, 'Schedule', {
@@ -78,6 +79,8 @@ export class Prune extends Construct {
           'cloudfront-keyvaluestore:DescribeKeyValueStore',
           'cloudfront-keyvaluestore:GetKey',
           'cloudfront-keyvaluestore:UpdateKeys',
+          // Which values of redirect rules there are.
+          ...(config.redirectsFile ? ['cloudfront-keyvaluestore:ListKeys'] : []),
         ],
         resources: [keyValueStoreArn],
       }),

@@ -44,6 +44,8 @@ export class Upload extends Construct {
         REBASE_SHARE: String(config.rebaseShare),
         GATES: JSON.stringify(config.gates satisfies GateLimits),
         ...(asksForUrls(config) && { URLS: JSON.stringify(config.urls satisfies UrlRules) }),
+        ...(config.redirectsFile && { REDIRECTS_FILE: 'on' }),
+        ...(config.headersFile && { HEADERS_FILE: 'on' }),
       },
     });
 

@@ -20,6 +20,7 @@ export interface Behavior {
   readonly cachePolicy: CachePolicy;
   readonly headersPolicy: HeadersPolicy | undefined;
   readonly viewerRequest: FunctionSource | undefined;
+  readonly viewerResponse: FunctionSource | undefined;
 }
 
 export interface Origin {
@@ -231,7 +232,7 @@ function readBehavior(
     compress: read.flag(value.Compress, `${place}.Compress`),
     cachePolicy: readCachePolicy(value.CachePolicyId, place, read, input),
     headersPolicy: readHeadersPolicy(value.ResponseHeadersPolicyId, place, read, input),
-    viewerRequest: readViewerRequest(value.FunctionAssociations, place, read, input),
+    ...readFunctions(value.FunctionAssociations, place, read, input),
   };
 }
 
@@ -369,28 +370,32 @@ function readHeadersPolicy(
   };
 }
 
-function readViewerRequest(
+function readFunctions(
   value: Properties,
   place: string,
   read: Reader,
   input: EdgeInput,
-): FunctionSource | undefined {
+): Pick<Behavior, 'viewerRequest' | 'viewerResponse'> {
   const associations = read.list(value, `${place}.FunctionAssociations`);
-  let source: FunctionSource | undefined;
+  const sources = new Map<string, FunctionSource>();
   for (const [index, association] of associations.entries()) {
     const at = `${place}.FunctionAssociations.${index}`;
-    read.oneOf(association.EventType, `${at}.EventType`, ['viewer-request']);
-    if (source !== undefined) {
-      read.refuse(`${place}.FunctionAssociations`, value, 'one viewer-request function a behavior');
+    const { EventType: event } = association;
+    read.oneOf(event, `${at}.EventType`, ['viewer-request', 'viewer-response']);
+    if (sources.has(event)) {
+      read.refuse(`${place}.FunctionAssociations`, value, `one ${event} function a behavior`);
     }
     const found = input.functions.get(association.FunctionARN);
     if (found === undefined) {
       read.refuse(`${at}.FunctionARN`, association.FunctionARN, "the template's own functions");
       continue;
     }
-    source = readFunction(association.FunctionARN, found, read, input);
+    sources.set(event, readFunction(association.FunctionARN, found, read, input));
   }
-  return source;
+  return {
+    viewerRequest: sources.get('viewer-request'),
+    viewerResponse: sources.get('viewer-response'),
+  };
 }
 
 function readFunction(

@@ -8,6 +8,7 @@ import {
   type Behavior,
   DEFAULT_ERROR_TTL,
   type EdgeConfiguration,
+  type FunctionSource,
   readConfiguration,
   type Selection,
 } from './configuration.ts';
@@ -27,10 +28,19 @@ import type {
   EdgeInput,
   OriginRequestHeaders,
   OriginResponse,
+  Properties,
   ViewerRequest,
   ViewerResponse,
 } from './types.ts';
-import { eventFor, unchanged, type Verdict, verdictOf } from './viewer-function.ts';
+import {
+  changedResponse,
+  type EventContext,
+  eventFor,
+  responseEventFor,
+  unchanged,
+  type Verdict,
+  verdictOf,
+} from './viewer-function.ts';
 
 /** Counted since the edge began. */
 export interface EdgeStats {
@@ -80,8 +90,8 @@ interface Fetching {
 }
 
 /**
- * One edge location of one distribution, for what this template uses: behaviors, the viewer-request
- * function, the cache with its times and invalidations, compression, conditional and range
+ * One edge location of one distribution, for what this template uses: behaviors, the functions at viewer
+ * request and response, the cache with its times and invalidations, compression, conditional and range
  * requests, error pages, response headers policies.
  *
  * The constructor throws an Error that lists everything in the properties which it cannot stand in for.
@@ -112,15 +122,17 @@ export class Edge {
     const { domainName, id, logicalId } = input.distribution;
     this.#input = { ...input, distribution: { domainName, id, logicalId, properties: undefined } };
     this.#configuration = readConfiguration(input);
-    for (const { viewerRequest } of this.#configuration.behaviors) {
-      if (viewerRequest === undefined || this.#functions.has(viewerRequest.arn)) continue;
-      const { arn, code, keyValueStore } = viewerRequest;
-      const log = (line: string) => this.#log(`${viewerRequest.logicalId}: ${line}`);
+    const sources = this.#configuration.behaviors.flatMap(({ viewerRequest, viewerResponse }) =>
+      [viewerRequest ?? [], viewerResponse ?? []].flat(),
+    );
+    for (const { arn, code, keyValueStore, logicalId } of sources) {
+      if (this.#functions.has(arn)) continue;
+      const log = (line: string) => this.#log(`${logicalId}: ${line}`);
       try {
         this.#functions.set(arn, compileEdgeFunction({ code, keyValueStore, log }));
       } catch (cause) {
         throw new Error(
-          `${viewerRequest.logicalId} (AWS::CloudFront::Function): FunctionCode: ${(cause as Error).message}`,
+          `${logicalId} (AWS::CloudFront::Function): FunctionCode: ${(cause as Error).message}`,
           { cause },
         );
       }
@@ -230,12 +242,20 @@ export class Edge {
     const source = behavior.viewerRequest;
     if (source === undefined) return unchanged(request);
 
+    return this.#run(source, eventFor(request, this.#eventContext(requestId)), request, verdictOf);
+  }
+
+  #eventContext(requestId: string): EventContext {
     const { domainName, id } = this.#input.distribution;
-    const event = eventFor(request, {
-      distributionDomainName: domainName,
-      distributionId: id,
-      requestId,
-    });
+    return { distributionDomainName: domainName, distributionId: id, requestId };
+  }
+
+  async #run<T>(
+    source: FunctionSource,
+    event: Properties,
+    request: ViewerRequest,
+    read: (returned: Properties, event: Properties) => T,
+  ): Promise<T | { error: [number, string, string] }> {
     let returned: unknown;
     try {
       returned = await this.#functions
@@ -243,7 +263,7 @@ export class Edge {
         ?.run(
           event,
           rawQueryOf(request.target),
-          (text) => this.#input.accessLog && this.#logData.set(requestId, text),
+          (text) => this.#input.accessLog && this.#logData.set(event.context.requestId, text),
         );
     } catch (error) {
       this.#stats.functionErrors += 1;
@@ -251,7 +271,7 @@ export class Edge {
       return { error: [503, FUNCTION_FAILED, 'FunctionExecutionError'] };
     }
     try {
-      return verdictOf(returned, event);
+      return read(returned, event);
     } catch (error) {
       // 502, as "Restrictions on all edge functions" says; the name in X-Cache as people report it.
       this.#stats.functionErrors += 1;
@@ -446,7 +466,19 @@ export class Edge {
       ...(outcome === 'Hit' && { age: String(Math.max(0, age)) }),
     };
     const label = stored.isError ? 'Error' : outcome;
-    return this.#send({ ...result, headers: sent }, label, requestId);
+    const { viewerResponse } = behavior;
+    // "CloudFront doesn't invoke edge functions for viewer response events when the origin returns HTTP status code 400 or
+    // higher", which its own page for that error does not change. The policy's headers are there already.
+    if (viewerResponse === undefined || stored.isError) {
+      return this.#send({ ...result, headers: sent }, label, requestId);
+    }
+    const event = responseEventFor(request, this.#eventContext(requestId), {
+      ...result,
+      headers: sent,
+    });
+    const changed = await this.#run(viewerResponse, event, request, changedResponse);
+    if ('error' in changed) return this.#ownError(...changed.error, requestId);
+    return this.#send({ ...changed, body: result.body }, label, requestId);
   }
 
   async #compressed(

@@ -1,5 +1,6 @@
 import { splitTarget } from './paths.ts';
-import type { Properties, ViewerRequest } from './types.ts';
+import type { Representation } from './representation.ts';
+import type { Properties, ViewerRequest, ViewerResponse } from './types.ts';
 
 /** What a viewer-request function decided. */
 export type Verdict =
@@ -94,6 +95,45 @@ export function eventFor(request: ViewerRequest, context: EventContext): Propert
   };
 }
 
+/** The event of a viewer response: the request as the visitor sent it, and the answer without its body. */
+export function responseEventFor(
+  request: ViewerRequest,
+  context: EventContext,
+  { status, headers }: Representation,
+): Properties {
+  const event = eventFor(request, context) as Properties;
+  const shown = Object.entries(headers).filter(([name]) => !isDisallowed(name));
+  return {
+    ...event,
+    context: { ...context, eventType: 'viewer-response' },
+    response: { statusCode: status, headers: fields(shown), cookies: {} },
+  };
+}
+
+/**
+ * What a function at viewer response returned, checked as CloudFront checks it. The body stays the object's.
+ *
+ * Throws an Error in CloudFront's words, as `verdictOf` does.
+ */
+export function changedResponse(
+  returned: Properties,
+  event: Properties,
+): Pick<ViewerResponse, 'status' | 'headers'> {
+  if (typeof returned !== 'object' || returned === null || returned.statusCode === undefined) {
+    throw invalid('the value must be a response object');
+  }
+  if (returned.body !== undefined) {
+    throw invalid('response.body; the local edge knows functions that leave the body as it is');
+  }
+  const { status, headers } = responseOf(returned);
+  for (const name of ['via', 'warning']) {
+    if (headers[name] !== event.response.headers[name]?.value) {
+      throw invalid(`response.headers["${name}"] is read-only`);
+    }
+  }
+  return { status, headers };
+}
+
 function pair(text: string): readonly [string, string] {
   const equals = text.indexOf('=');
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
@@ -181,7 +221,7 @@ function requestOf(returned: Properties, original: Properties): Verdict {
   return { kind: 'request', uri: encoded(uri), query: encoded(query), headers };
 }
 
-function responseOf(returned: Properties): Verdict {
+function responseOf(returned: Properties): Extract<Verdict, { kind: 'response' }> {
   const { statusCode: status, body } = returned;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw invalid('response.statusCode must be a number from 200 to 599');

@@ -75,6 +75,8 @@ function aBucket() {
 
 interface Options {
   code?: string;
+  /** Of a viewer-response function, with the default behavior. */
+  responseCode?: string;
   live?: string | undefined;
   change?: (config: Properties) => void;
   cachePolicy?: Properties;
@@ -86,7 +88,13 @@ afterEach(async () => {
 });
 
 /** The stack's distribution with its real router, a bucket with one release, and a clock to turn. */
-async function aSite({ code = ROUTER, live = pointerTo(ONE), change, cachePolicy }: Options = {}) {
+async function aSite({
+  code = ROUTER,
+  responseCode,
+  live = pointerTo(ONE),
+  change,
+  cachePolicy,
+}: Options = {}) {
   const bucket = aBucket();
   const clock = { now: Date.parse('2026-11-23T06:30:00Z') };
   const log: string[] = [];
@@ -131,6 +139,12 @@ async function aSite({ code = ROUTER, live = pointerTo(ONE), change, cachePolicy
       },
     ],
   };
+  if (responseCode !== undefined) {
+    config.DefaultCacheBehavior.FunctionAssociations.push({
+      EventType: 'viewer-response',
+      FunctionARN: 'response',
+    });
+  }
   change?.(config);
   const edge = new Edge({
     distribution: {
@@ -177,6 +191,17 @@ async function aSite({ code = ROUTER, live = pointerTo(ONE), change, cachePolicy
               Runtime: 'cloudfront-js-2.0',
               KeyValueStoreAssociations: [{ KeyValueStoreARN: 'store' }],
             },
+          },
+        },
+      ],
+      [
+        'response',
+        {
+          logicalId: 'Response',
+          properties: {
+            AutoPublish: true,
+            FunctionCode: responseCode,
+            FunctionConfig: { Runtime: 'cloudfront-js-2.0' },
           },
         },
       ],
@@ -1009,4 +1034,77 @@ test('a taken port is an error, and closing ends open connections', async () => 
   await edge.close();
   await expect(waiting).rejects.toThrow();
   await expect(get('/')).rejects.toThrow();
+});
+
+describe('the viewer-response function', () => {
+  const setting = (body: string) => `function handler(event) { ${body} return event.response; }`;
+
+  test('gets the request and the answer, the policy’s headers with it, and what it returns is sent', async () => {
+    const { get } = await aSite({
+      responseCode: setting(
+        "event.response.headers['x-seen'] = { value: JSON.stringify([event.context.eventType, event.request.method, event.response.statusCode, event.response.headers['cache-control'].value]) }; event.response.headers['cache-control'] = { value: 'no-cache' }; delete event.response.headers['content-security-policy'];",
+      ),
+    });
+    const answer = await get('/');
+    expect(answer.status).toBe(200);
+    expect(answer.text).toBe('<h1>one</h1>');
+    expect(JSON.parse(String(answer.headers['x-seen']))).toEqual([
+      'viewer-response',
+      'GET',
+      200,
+      'public, max-age=0, must-revalidate',
+    ]);
+    expect(answer.headers['cache-control']).toBe('no-cache');
+    expect(answer.headers).not.toHaveProperty('content-security-policy');
+    expect(answer.headers['content-length']).toBe(String(answer.body.length));
+  });
+
+  test('runs for hits, parts and 304 too, and the copy at the edge stays as it came', async () => {
+    const { get, bucket } = await aSite({
+      responseCode: setting(
+        "event.response.headers['x-status'] = { value: String(event.response.statusCode) };",
+      ),
+    });
+    const first = await get('/about');
+    const again = await get('/about', { 'if-none-match': String(first.headers.etag) });
+    const part = await get('/about', { range: 'bytes=0-3' });
+    expect([first, again, part].map(({ headers }) => headers['x-status'])).toEqual([
+      '200',
+      '304',
+      '206',
+    ]);
+    expect(bucket.calls).toHaveLength(1);
+  });
+
+  test('does not run for errors, nor for answers of the viewer-request function', async () => {
+    const { get } = await aSite({
+      responseCode: setting("event.response.headers['x-ran'] = { value: 'yes' };"),
+    });
+    for (const path of ['/none', '/.well-known/release']) {
+      expect((await get(path)).headers).not.toHaveProperty('x-ran');
+    }
+    expect((await get('/')).headers['x-ran']).toBe('yes');
+  });
+
+  test.each<[string, string, number, RegExp]>([
+    ['throws', 'throw new Error("no");', 503, /Response failed at \/: .*no/],
+    [
+      'sets a header that CloudFront keeps to itself',
+      "event.response.headers['x-edge-x'] = { value: '1' };",
+      502,
+      /must not have the header x-edge-x/,
+    ],
+    [
+      'sets a header that can only be read',
+      "event.response.headers.via = { value: '1' };",
+      502,
+      /response.headers\["via"\] is read-only/,
+    ],
+    ['replaces the body', "event.response.body = 'x';", 502, /leave the body as it is/],
+    ['returns no response', 'return {};', 502, /must be a response object/],
+  ])('that %s fails the request, as in CloudFront', async (_, body, status, line) => {
+    const { get, log } = await aSite({ responseCode: setting(body) });
+    expect((await get('/')).status).toBe(status);
+    expect(log.join('\n')).toMatch(line);
+  });
 });

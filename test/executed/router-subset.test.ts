@@ -1,7 +1,8 @@
 import { type AnyNode, parse } from 'acorn';
 import { fullAncestor } from 'acorn-walk';
 import { describe, expect, test } from 'vitest';
-import { poolCode, routerCode } from '../../lib/hosting/edge/code.ts';
+import { resolveConfig } from '../../lib/config.ts';
+import { poolCode, routerCode, storedHeadersCode } from '../../lib/hosting/edge/code.ts';
 
 const CONFIG = {
   name: 'a'.repeat(30),
@@ -14,6 +15,7 @@ const DOMAIN = { name: 'www.example.com', aliases: [], hostedZoneId: 'Z1' };
 const SHIPPED: Readonly<Record<string, string>> = {
   'viewer-request.js': routerCode(CONFIG),
   'viewer-request.js, with a domain,': routerCode({ ...CONFIG, domain: DOMAIN }),
+  'viewer-request.js, with redirects,': routerCode({ ...CONFIG, redirectsFile: true }),
   'pool-request.js': poolCode({ ...CONFIG, domain: DOMAIN }),
   'viewer-request.js with URL styles': routerCode({
     ...CONFIG,
@@ -22,9 +24,11 @@ const SHIPPED: Readonly<Record<string, string>> = {
   'viewer-request.js with all of it': routerCode({
     ...CONFIG,
     domain: DOMAIN,
+    redirectsFile: true,
     urls: { style: 'directory', fallback: 'single-page' },
     accessLogs: { days: 90, ipAddresses: false },
   }),
+  'viewer-response.js': storedHeadersCode(resolveConfig(CONFIG)),
 };
 
 /** "JavaScript runtime 2.0 features for CloudFront Functions": what is not on its list is not here. */
@@ -168,13 +172,17 @@ function isAwaitedInOrder(ancestors: readonly AnyNode[]): boolean {
 }
 
 test.each(Object.entries(SHIPPED))('%s uses only what CloudFront documents', (_, code) => {
-  expect(code).toContain('function handler(event)');
+  expect(code).toMatch(/^(async )?function handler\(event\)/m);
   expect(problemsIn(code)).toEqual([]);
 });
 
 // CloudFront allows 10 KB; less starts faster, and features have to find room.
 test('the router fits its 4 KB with the longest name and a long branch', () => {
   expect(Buffer.byteLength(SHIPPED['viewer-request.js'] ?? '')).toBeLessThanOrEqual(4096);
+});
+
+test.each(Object.entries(SHIPPED))('%s fits what CloudFront takes', (_, code) => {
+  expect(Buffer.byteLength(code)).toBeLessThanOrEqual(10_240);
 });
 
 describe('the check refuses', () => {

@@ -51,6 +51,8 @@ test('a name is enough: every other option has a default', () => {
     urls: { style: 'any', fallback: 'none' },
     production: true,
     siteName: 'shop',
+    redirectsFile: false,
+    headersFile: false,
   });
 });
 
@@ -130,7 +132,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, approval, deploymentWindow, environments',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, environments',
   ]);
 });
 
@@ -598,7 +600,7 @@ describe('environments', () => {
       `  - environments.production: got "production"; use lower-case letters, digits and hyphens, starting with a letter, and not 'production', which is the config itself`,
       '  - environments.demo: got true; use an object with the options that differ',
       `  - environments.staging.source.branch: got "a..b"; use a branch name such as 'main'`,
-      '  - environments.staging.sorce: no such option; use one of source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, approval, deploymentWindow',
+      '  - environments.staging.sorce: no such option; use one of source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow',
       '  - environments.qa.health.deadlineSeconds: got 1; use a whole number of seconds from 30 to 3600',
     ]);
   });

@@ -268,12 +268,12 @@ describe('what the edge cannot stand in for is refused by name:', () => {
       `${D}.CacheBehaviors.0.ResponseHeadersPolicyId: got "nope"; the local edge knows the template's own and SecurityHeadersPolicy`,
     ],
     [
-      'a viewer-response function',
+      'a function at another event',
       ({ distribution }) => {
         distribution.DistributionConfig.DefaultCacheBehavior.FunctionAssociations[0].EventType =
-          'viewer-response';
+          'origin-response';
       },
-      `${D}.DefaultCacheBehavior.FunctionAssociations.0.EventType: got "viewer-response"; the local edge knows "viewer-request"`,
+      `${D}.DefaultCacheBehavior.FunctionAssociations.0.EventType: got "origin-response"; the local edge knows "viewer-request", "viewer-response"`,
     ],
     [
       'a default root object with a slash',

@@ -56,6 +56,7 @@ function anInspection({
     limits: { ...LIMITS, ...limits },
     immutable: [],
     urls,
+    isRuled: () => false,
     open: async (path) => {
       opened.push(path);
       return Readable.from([Buffer.from(html[path] ?? '')], { objectMode: false });

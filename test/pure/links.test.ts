@@ -20,6 +20,7 @@ function aCheck(site: Site, changes: Partial<LinkCheck> = {}) {
     })),
     immutable: ['assets/*'],
     urls: { style: 'any', fallback: 'none' },
+    isRuled: () => false,
     open: async (path) => {
       opened.push(path);
       return Readable.from(inPieces(Buffer.from(site[path] as string)), { objectMode: false });

@@ -354,3 +354,49 @@ test.each([
 ])('a stored value is a pointer or it is not: %s', (text, pointer) => {
   expect(readPointer(text)).toEqual(pointer);
 });
+
+describe('a release with redirect rules', () => {
+  const rules = '0123456789abcdef 1 0 0';
+  const values = new Map([['rules/0123456789abcdef/x0', '0 /a /b 301!']]);
+  const withRules = async () => ({ ...pointerTo(B), rules, values });
+
+  test('goes live with their values, in one write, and names the one before it', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    await flip(withRules, store, time());
+    expect(store.writes).toBe(1);
+    expect(store.contents()).toEqual({
+      live: pointerText({ ...pointerTo(B), rules, before: A }),
+      previous: textOf(A),
+      ...Object.fromEntries(values),
+    });
+  });
+
+  test('is the same by a second flip, and writes nothing', async () => {
+    const store = new PointerStoreFake({ live: textOf(A) });
+    await flip(withRules, store, time());
+    expect(await flip(withRules, store, time())).toMatchObject({ changed: false, previousId: A });
+    expect(store.writes).toBe(1);
+  });
+
+  test('is taken back as it was, its own values left where they are', async () => {
+    const store = new PointerStoreFake({ live: textOf(C) });
+    await flip(withRules, store, time());
+    const whole = store.contents();
+    const { older } = (await flip(to(A), store, time())) as { older: string | undefined };
+    expect(await takeBack(A, older, isNever, store, time())).toEqual({ kind: 'back', to: B });
+    expect(store.contents()).toEqual(whole);
+  });
+
+  test('gets its values again when somebody goes back to it', async () => {
+    const store = new PointerStoreFake({ live: textOf(A), previous: textOf(C) });
+    await flip(withRules, store, time());
+    expect(store.contents()).toMatchObject(Object.fromEntries(values));
+  });
+
+  test('is read from the store with them, and not if they are damaged', () => {
+    const pointer = { ...pointerTo(B), rules, before: A };
+    expect(readPointer(pointerText(pointer))).toEqual(pointer);
+    expect(readPointer(JSON.stringify({ ...pointer, rules: 'x' }))).toBeUndefined();
+    expect(readPointer(JSON.stringify({ ...pointer, before: 'x' }))).toBeUndefined();
+  });
+});

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { DEAD_AFTER_MS } from '../../lambda/prune/look.ts';
 import { type Candidate, reasonsToKeep } from '../../lambda/prune/retention.ts';
 import { SWEEP_LEASE_MS } from '../../lambda/prune/sweep.ts';
+import { pointerText } from '../../lambda/shared/pointer.ts';
 import { DEADLINE_MS } from '../../lambda/upload/upload.ts';
 import { anAwsError } from '../support/job.ts';
+import { pointerTo } from '../support/pointer-store.ts';
 import { idOf, NOW, PruneFake } from '../support/prune.ts';
 
 const OLD = idOf(50, 'old');
@@ -722,4 +724,97 @@ test('a dry run says what would be deleted, and writes nothing', async () => {
   expect(site.pointer.writes).toBe(0);
   expect(foreseen).toMatchObject({ files: 3, poolFiles: 1, bytes: 40 });
   expect(await site.run()).toEqual(foreseen);
+});
+
+describe('values of redirect rules', () => {
+  const key = (name: string) => `rules/${name.repeat(16)}/x0`;
+  const rulesOf = (name: string) => `${name.repeat(16)} 1 0 0`;
+  const value = '0 /a /b 301!';
+
+  /** Each of the releases has rules of its own; `1`, `2`, `3`, `4` from the oldest to the live one. */
+  function aRuledSite(): PruneFake {
+    const site = aSite();
+    site.redirects = true;
+    for (const [id, name] of [
+      [OLDER, '1'],
+      [OLD, '2'],
+      [BEFORE, '3'],
+      [LIVE, '4'],
+    ] as const) {
+      site.pointer.write({ [key(name)]: value });
+      const record = site.record(id);
+      const rules = rulesOf(name);
+      site.records.put(
+        id,
+        JSON.stringify({ ...record, pointer: { ...record.pointer, rules }, rules: { x0: value } }),
+      );
+    }
+    const pointer = (id: string, name: string) =>
+      pointerText({ ...pointerTo(id), rules: rulesOf(name) });
+    site.pointer.write({ live: pointer(LIVE, '4'), previous: pointer(BEFORE, '3') });
+    return site;
+  }
+  const left = (site: PruneFake) =>
+    Object.keys(site.pointer.contents())
+      .filter((one) => one.startsWith('rules/'))
+      .sort();
+
+  test('go with the releases that had them, and stay for what is kept', async () => {
+    const site = aRuledSite();
+    expect(await site.run()).toMatchObject({ complete: true });
+    expect(left(site)).toEqual([key('3'), key('4')]);
+  });
+
+  test('stay as long as a kept release has them', async () => {
+    const site = aRuledSite();
+    site.retention = { newest: 3, days: 0 };
+    await site.run();
+    expect(left(site)).toEqual([key('2'), key('3'), key('4')]);
+  });
+
+  test('stay where a site has none turned on: it may not even list them', async () => {
+    const site = aRuledSite();
+    site.redirects = false;
+    await site.run();
+    expect(left(site)).toHaveLength(4);
+  });
+
+  test('of a release that goes live in that moment stay', async () => {
+    const site = aRuledSite();
+    const put = site.pointer.put.bind(site.pointer);
+    site.pointer.put = async (values, version) => {
+      // A rollback to a release whose values the clean-up has just found to be nobody's.
+      if (values.has(key('1')) && left(site).length === 4) {
+        site.pointer.write({ live: pointerText({ ...pointerTo(LIVE), rules: rulesOf('1') }) });
+      }
+      return put(values, version);
+    };
+    await site.run();
+    expect(left(site)).toEqual([key('1'), key('3'), key('4')]);
+  });
+
+  test('stay while a pointer cannot be read', async () => {
+    const site = aRuledSite();
+    site.beforeRemove = () => site.pointer.write({ previous: 'damaged' });
+    await site.run();
+    expect(left(site)).toHaveLength(4);
+  });
+
+  test('are removed fifty at a time', async () => {
+    const site = aRuledSite();
+    site.pointer.write(
+      Object.fromEntries(
+        Array.from({ length: 120 }, (_, index) => [`rules/${'a'.repeat(16)}/x${index}`, value]),
+      ),
+    );
+    const sizes: number[] = [];
+    const put = site.pointer.put.bind(site.pointer);
+    site.pointer.put = (values, version) => {
+      sizes.push(values.size);
+      return put(values, version);
+    };
+    await site.run();
+    expect(left(site)).toEqual([key('3'), key('4')]);
+    expect(sizes).toEqual([1, 50, 50, 22]);
+  });
 });

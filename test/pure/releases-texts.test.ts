@@ -212,6 +212,7 @@ test('a clean-up reports what stays and why, what goes, and what waits', () => {
     immutable: [],
     health: { path: '/', deadlineSeconds: 120 },
     retention: { newest: 1, days: 30 },
+    redirectsFile: false,
   };
   const report = {
     kept: [{ id: TWO, reasons: ['live', 'newest'] as const }],

@@ -259,3 +259,38 @@ test('the pool and the pages never share a file, and no pool file is taken for a
     }),
   );
 });
+
+describe('headers that are stored with a file', () => {
+  const headed = (path: string, headers?: string) => ({
+    ...file(path),
+    ...(headers && { headers }),
+  });
+
+  test('make it a changed one when they change, and not otherwise', () => {
+    const before = [headed('index.html', 'a'), headed('about.html', 'a'), headed('plain.html')];
+    const live = plan(before, undefined, A).manifest;
+    const after = [headed('index.html', 'a'), headed('about.html', 'b'), headed('plain.html', 'a')];
+    const { put, keep, manifest } = plan(after, live);
+    expect(keys(put).sort()).toEqual([`releases/${B}/about.html`, `releases/${B}/plain.html`]);
+    expect(keys(keep)).toEqual([`releases/${A}/index.html`]);
+    expect(manifest.files.map(({ path, headers }) => [path, headers])).toEqual([
+      ['about.html', 'b'],
+      ['index.html', 'a'],
+      ['plain.html', 'a'],
+    ]);
+  });
+
+  test('stay as they are in the pool', () => {
+    const live = plan([headed('assets/app-1.js', 'a')], undefined, A).manifest;
+    const { put, pool, headersKept, manifest } = plan([headed('assets/app-1.js', 'b')], live);
+    expect([...put, ...pool]).toEqual([]);
+    expect(headersKept).toEqual(['assets/app-1.js']);
+    expect(manifest.files[0]?.headers).toBe('a');
+  });
+
+  test('are no field of a file without any', () => {
+    expect(Object.keys(plan([file('index.html')]).manifest.files[0] ?? {})).not.toContain(
+      'headers',
+    );
+  });
+});

@@ -6,11 +6,13 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import type { Continued, Job, Succeeded } from '../../lambda/shared/job.ts';
 import { isManifest, readRecord } from '../../lambda/shared/manifest.ts';
+import { pointerText } from '../../lambda/shared/pointer.ts';
 import { placesOf, setOf } from '../../lambda/upload/layers.ts';
+import { roomFor } from '../../lambda/upload/plan.ts';
 import { type UploadPorts, upload } from '../../lambda/upload/upload.ts';
 import { resolveConfig } from '../../lib/config.ts';
 import type { UrlRules } from '../../lib/release/addresses.ts';
-import { type GateLimits, RELEASE_ID } from '../../lib/release/contract.ts';
+import { type GateLimits, type Pointer, RELEASE_ID } from '../../lib/release/contract.ts';
 import {
   aClock,
   aJob,
@@ -38,6 +40,7 @@ interface StoredObject {
   readonly sha256: string;
   readonly bytes: Buffer;
   readonly type?: string;
+  readonly headers?: string;
 }
 
 /** An account with a content bucket, a pointer and one artifact; `before` runs before every call and may throw. */
@@ -56,6 +59,7 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     rebaseShare: 1,
     urls: { style: 'any', fallback: 'none' } as UrlRules,
     gates: resolveConfig({ name: 'site' }).gates as GateLimits,
+    rulesFiles: { redirects: false, headers: false },
     put: (key: string, content: string, type?: string) => {
       const bytes = Buffer.from(content);
       objects.set(key, { sha256: sha256(bytes), bytes, ...(type && { type }) });
@@ -97,6 +101,9 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     immutable: ['assets/*'],
     get urls() {
       return account.urls;
+    },
+    get rulesFiles() {
+      return account.rulesFiles;
     },
     get rebaseShare() {
       return account.rebaseShare;
@@ -160,13 +167,14 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
       objects.set(key, original);
       return 'written';
     },
-    async putNew({ key, size, sha256: hash, type }, body) {
+    async putNew({ key, size, sha256: hash, type, headers }, body) {
       await call(`put ${key}`);
       const bytes = body instanceof Readable ? await buffer(body) : Buffer.from(body);
       if (bytes.length !== size || sha256(bytes) !== hash) throw anAwsError('BadDigest', 400);
       const there = objects.get(key);
-      if (there) return there.sha256 === hash ? 'same' : 'other';
-      objects.set(key, { sha256: hash, bytes, type });
+      if (there && there.sha256 !== hash) return 'other';
+      if (there) return there.headers === headers ? 'same' : 'headers';
+      objects.set(key, { sha256: hash, bytes, type, ...(headers !== undefined && { headers }) });
       return 'written';
     },
   };
@@ -700,4 +708,138 @@ test('nothing stays on the disk, and what a killed process left there is removed
   };
   await expect(account.run({ id: JOB_ID })).rejects.toThrow();
   expect(await ours()).toEqual([]);
+});
+
+describe('_redirects', () => {
+  const WITH = { ...SITE, _redirects: '/old /about\n/* /index.html 200\n' };
+
+  test('are not published as a file: the manifest holds what the release goes live with', async () => {
+    const account = await anAccount(WITH);
+    account.rulesFiles = { redirects: true, headers: false };
+    await account.run();
+    const manifest = account.manifest();
+    expect(manifest?.pointer.rules).toMatch(/^[0-9a-f]{16} 1 1 1$/);
+    expect(manifest?.rules).toMatchObject({ x0: '0 /old /about 301!', p0: '1 /* /index.html 200' });
+    expect(manifest?.files.map(({ path }) => path)).toEqual(Object.keys(SITE).sort());
+    expect([...account.objects.keys()].filter((key) => key.includes('_redirects'))).toEqual([]);
+  });
+
+  test('stop a release while they are turned off, because nobody would follow them', async () => {
+    const account = await anAccount(WITH);
+    await expect(account.run()).rejects.toThrow(
+      `The site cannot be published as a release:\n- _redirects: would do nothing, because redirectsFile is off; set redirectsFile: true in site.config.ts and deploy, or leave the file out of the site\n`,
+    );
+    expect(account.manifest()).toBeUndefined();
+  });
+
+  test('are told with everything else that is wrong', async () => {
+    const account = await anAccount({ ...SITE, 'index.html': '', _redirects: '/a /b 410\n/b\n' });
+    account.rulesFiles = { redirects: true, headers: false };
+    const told = await account.run().catch((error: Error) => error.message.split('\n'));
+    expect(told).toEqual([
+      'The site cannot be published as a release:',
+      '- _redirects, line 1: got "/a /b 410"; use one of the status codes 301, 302, 303, 307, 308, 200, 404',
+      '- _redirects, line 2: got "/b"; missing destination path/URL',
+      '- index.html: has no byte; visitors would see a blank start page',
+      'There is no live release yet: visitors see the waiting page.',
+    ]);
+  });
+
+  test('lead links somewhere, so that these are not broken', async () => {
+    const page = '<a href="/old">moved</a><a href="/none">gone</a>';
+    const account = await anAccount({ ...SITE, 'index.html': page, _redirects: '/old /about\n' });
+    account.rulesFiles = { redirects: true, headers: false };
+    const { summary } = (await account.run()) as Succeeded;
+    expect(summary).toContain('refers to /none');
+    expect(summary).not.toContain('/old');
+  });
+
+  test('that do nothing are told in the summary', async () => {
+    const account = await anAccount({ ...SITE, _redirects: '/about /old\n' });
+    account.rulesFiles = { redirects: true, headers: false };
+    const { summary } = (await account.run()) as Succeeded;
+    expect(summary).toContain(
+      '_redirects, line 1: /about is a file of the release, which goes before the rule',
+    );
+    expect(account.manifest()?.pointer).not.toHaveProperty('rules');
+  });
+
+  test('of a later release may be gone again', async () => {
+    const account = await anAccount(WITH);
+    account.rulesFiles = { redirects: true, headers: false };
+    await account.run();
+    account.pointers.set('live', pointerText(account.manifest()?.pointer as Pointer));
+    account.artifact = await zipOf(SITE);
+    account.clock.time += 60_000;
+    const { outputVariables } = (await account.run({ id: OTHER_JOB_ID })) as Succeeded;
+    const later = account.manifest(outputVariables?.releaseId);
+    expect(later?.pointer).not.toHaveProperty('rules');
+    expect(later).not.toHaveProperty('rules');
+    expect(outputVariables).toMatchObject({ releaseFiles: '0', keptFiles: '3' });
+  });
+
+  test('take their room from the layers of the pointer, which still fits', () => {
+    const rules = '0123456789abcdef 20 8 12';
+    const pointer = { id: ID, base: ID, delta: '' };
+    const bytes = (one: Pointer) => Buffer.byteLength(pointerText(one));
+    const room = roomFor({ rules, values: {} });
+    expect(bytes({ ...pointer, rules, before: ID })).toBe(bytes(pointer) + room);
+    expect(roomFor(undefined)).toBe(0);
+  });
+});
+
+describe('_headers', () => {
+  const withHeaders = (headers: string) => ({ ...SITE, _headers: headers });
+  const ON = { redirects: false, headers: true };
+
+  test('are stored with each file that gets some, and not published as a file', async () => {
+    const account = await anAccount(withHeaders('/*\n  X-A: 1\n/about\n  X-B: 2\n'));
+    account.rulesFiles = ON;
+    await account.run();
+    expect(account.objects.get(`releases/${ID}/index.html`)?.headers).toBe('{"x-a":"1"}');
+    expect(account.objects.get(`releases/${ID}/about/index.html`)?.headers).toBe(
+      '{"x-a":"1","x-b":"2"}',
+    );
+    expect(account.objects.get('assets/app-1.js')?.headers).toBe('{"x-a":"1"}');
+    expect(account.manifest()?.files.map(({ path }) => path)).toEqual(Object.keys(SITE).sort());
+    expect([...account.objects.keys()].filter((key) => key.includes('_headers'))).toEqual([]);
+  });
+
+  test('stop a release while they are turned off', async () => {
+    const account = await anAccount(withHeaders('/*\n  X-A: 1\n'));
+    await expect(account.run()).rejects.toThrow(
+      '- _headers: would do nothing, because headersFile is off; set headersFile: true in site.config.ts and deploy, or leave the file out of the site',
+    );
+  });
+
+  test('that changed bring the file anew; a pool file keeps its own, which is told', async () => {
+    const account = await anAccount(withHeaders('/*\n  X-A: 1\n'));
+    account.rulesFiles = ON;
+    await account.run();
+    account.pointers.set('live', textOf(ID));
+    account.artifact = await zipOf(
+      withHeaders('/*\n  X-A: 1\n/about\n  X-A: 2\n/assets/*\n  X-A: 2\n'),
+    );
+    account.clock.time += 60_000;
+    const { summary, outputVariables } = (await account.run({ id: OTHER_JOB_ID })) as Succeeded;
+    expect(outputVariables).toMatchObject({
+      releaseFiles: '1',
+      keptFiles: '2',
+      keptPoolFiles: '1',
+    });
+    const key = `releases/${outputVariables?.releaseId}/about/index.html`;
+    expect(account.objects.get(key)?.headers).toBe('{"x-a":"2"}');
+    expect(account.objects.get('assets/app-1.js')?.headers).toBe('{"x-a":"1"}');
+    expect(summary).toContain(
+      '_headers: 1 file under the immutable patterns (assets/app-1.js) keeps the headers of the first upload; under a new name they get the new ones',
+    );
+  });
+
+  test('of a pool file that an older release has put there are told as well', async () => {
+    const account = await anAccount(withHeaders('/assets/*\n  X-A: 1\n'));
+    account.rulesFiles = ON;
+    account.put('assets/app-1.js', 'app');
+    const { summary } = (await account.run()) as Succeeded;
+    expect(summary).toContain('(assets/app-1.js) keeps the headers of the first upload');
+  });
 });

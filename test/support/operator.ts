@@ -136,6 +136,7 @@ export class OperatorFake {
         health: { path: '/', deadlineSeconds: 1 },
         immutable: ['assets/*'],
         retention: { newest: 1, days: 0 },
+        redirectsFile: false,
       },
       clock,
       signal: stop.signal,

@@ -49,6 +49,11 @@ export class PointerStoreFake implements PointerStore {
     return this.#values.get(key);
   }
 
+  async keys(prefix: string): Promise<readonly string[]> {
+    await this.schedule('keys');
+    return [...this.#values.keys()].filter((key) => key.startsWith(prefix));
+  }
+
   async put(values: Changes, version: string): Promise<void> {
     await this.schedule('put');
     this.beforePut();

@@ -41,6 +41,7 @@ export class PruneFake {
   beforeList = (_prefix: string): void => {};
   immutable: readonly string[] = ['assets/*'];
   retention = { newest: 1, days: 0 };
+  redirects = false;
   pageSize = 3;
   readonly invocations: ReturnType<typeof anInvocation>[] = [];
 

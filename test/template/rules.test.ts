@@ -39,6 +39,7 @@ describe("cdk-nag's AwsSolutions pack", () => {
     ['URL styles', { urls: { style: 'file', fallback: 'single-page' } }],
     ['content that goes with the stack', { contentOnDestroy: 'delete' }],
     ['access logs', { accessLogs: {} }],
+    ['rules of the site', { immutable: ['assets/*'], redirectsFile: true, headersFile: true }],
     [
       'a connection',
       {

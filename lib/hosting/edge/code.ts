@@ -5,7 +5,7 @@ import { START_PAGE_KEY } from '../../release/contract.ts';
 
 /** What of the configuration the functions depend on; what is missing is off. */
 export type EdgeConfig = Pick<ResolvedConfig, 'name' | 'source'> &
-  Partial<Pick<ResolvedConfig, 'domain' | 'urls' | 'accessLogs'>>;
+  Partial<Pick<ResolvedConfig, 'domain' | 'urls' | 'accessLogs' | 'redirectsFile'>>;
 
 /** The viewer-request function of the pages as it is deployed. */
 export const routerCode = (config: EdgeConfig): string =>
@@ -15,7 +15,14 @@ export const routerCode = (config: EdgeConfig): string =>
 export const poolCode = (config: EdgeConfig): string =>
   edgeCode('pool-request.js', settings(config));
 
-const settings = ({ name, source, domain, urls, accessLogs }: EdgeConfig) => ({
+const settings = ({
+  name,
+  source,
+  domain,
+  urls,
+  accessLogs,
+  redirectsFile = false,
+}: EdgeConfig) => ({
   name,
   toPublish: source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
   canonicalHost: domain?.name,
@@ -23,7 +30,24 @@ const settings = ({ name, source, domain, urls, accessLogs }: EdgeConfig) => ({
   startPage: `/${START_PAGE_KEY}`,
   singlePage: urls?.fallback === 'single-page',
   accessLogs: accessLogs !== undefined,
+  redirects: redirectsFile,
 });
+
+/** The viewer-response function as it is deployed. It knows what the response headers policies may set. */
+export const storedHeadersCode = ({ headers }: Pick<ResolvedConfig, 'headers'>): string =>
+  edgeCode('viewer-response.js', {
+    policyHeaders: [
+      'cache-control',
+      'content-security-policy',
+      'permissions-policy',
+      'referrer-policy',
+      'strict-transport-security',
+      'x-content-type-options',
+      'x-frame-options',
+      'x-robots-tag',
+      ...Object.keys(headers.custom).map((name) => name.toLowerCase()),
+    ],
+  });
 
 /**
  * A file of this folder as one CloudFront function: what it imports is put in, its `SETTINGS.x` become these values,

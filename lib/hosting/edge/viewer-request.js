@@ -12,16 +12,27 @@ import crypto from 'crypto';
 import { addressFor, fileFor } from '../../release/addresses.ts';
 import { canonicalHost } from './canonical-host.js';
 import { redirect } from './redirect.js';
+import { decide, withQuery } from './redirects.js';
 
 export async function handler(event) {
   const request = event.request;
   try {
-    if (SETTINGS.canonicalHost && !SETTINGS.styles) {
+    if (SETTINGS.canonicalHost && (SETTINGS.redirects || !SETTINGS.styles)) {
       const host = canonicalHost(request);
       if (host) return redirect(request, host + request.uri);
     }
-    const live = await cf.kvs().get('live', { format: 'json' });
+    let live = await cf.kvs().get('live', { format: 'json' });
     if (!live.id || !live.base) throw new Error('"live" names no release');
+    if (SETTINGS.redirects && live.rules && request.uri !== '/.well-known/release') {
+      const uri = request.uri === SETTINGS.startPage ? '/' : request.uri;
+      const ruled = await decide(cf.kvs(), crypto, uri, live);
+      live = ruled.release;
+      if (ruled.location) {
+        if (SETTINGS.accessLogs) cf.logCustomData(live.id);
+        return moved(request, ruled);
+      }
+      request.uri = ruled.uri;
+    }
     if (SETTINGS.accessLogs) cf.logCustomData(live.id);
     if (SETTINGS.styles) {
       // In place of `/`, should CloudFront put the default root object there before it asks: delivery.ts.
@@ -60,6 +71,13 @@ export async function handler(event) {
     if (published) console.log(`No release to lead to: ${error}`);
     return published ? failing() : waiting();
   }
+}
+
+// Never kept by a browser: a rule goes back with its release.
+function moved(request, ruled) {
+  const response = answer(ruled.status, 'text/plain', '');
+  response.headers.location = { value: withQuery(ruled.location, request.rawQueryString()) };
+  return response;
 }
 
 // The newest layer with the file, or the base. lambda/upload/layers.ts writes what this reads.

@@ -70,6 +70,7 @@ export function upload(name: string, site: Site, options: UploadOptions = {}): A
           immutable: IMMUTABLE,
           rebaseShare,
           urls: { style: 'any', fallback: 'none' },
+          rulesFiles: { redirects: false, headers: false },
           gates: {
             maxFiles: 100,
             maxFileMegabytes: 1,
@@ -199,6 +200,7 @@ export const prune = (
       cores.prunePorts(process.s3, BUCKET, storeOf(process, cores), {
         immutable: IMMUTABLE,
         retention: { newest, days: 0 },
+        redirects: false,
       }),
       { by: name, dryRun: false },
       process.clock,
