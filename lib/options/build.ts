@@ -41,11 +41,10 @@ interface BuildInputs {
   readonly environment?: BuildEnvironment;
   /**
    * Whether what package managers download is kept in the artifact bucket from one build to the next, for up to 30 days
-   * after the last. `commands`: the downloads of npm, pnpm, yarn and Corepack. `buildspec`: what its `cache` names.
+   * after the last. `commands`: the downloads of npm, pnpm and yarn. `buildspec`: what its `cache` names.
    *
    * Worth it for hundreds of packages; for a few, fetching the cache takes as long. A build can leave in it whatever it
-   * likes for the builds after it, those of other commits included: package managers check what they find there
-   * against the lock file.
+   * likes for the builds after it, those of other commits included: empty it after a push that you do not trust.
    *
    * @default false
    */

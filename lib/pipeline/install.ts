@@ -2,14 +2,14 @@ import type { PackageManager } from '../options/build.ts';
 
 /**
  * Where package managers keep what they downloaded, in a build that runs as root, as builds do in CodeBuild. The pattern
- * is CodeBuild's for a folder with all that is in it.
+ * is CodeBuild's for a folder with all that is in it. Corepack's are not among them: it would run a pnpm that it finds there
+ * without looking at it.
  */
 export const CACHED_DOWNLOADS = [
   '/root/.npm/_cacache/**/*',
   '/root/.local/share/pnpm/store/**/*',
   '/root/.cache/yarn/**/*',
   '/root/.yarn/berry/cache/**/*',
-  '/root/.cache/node/corepack/**/*',
 ];
 
 /** Shell commands that install what the lock file in the current folder names. They work in any POSIX shell. */

@@ -477,7 +477,7 @@ async function environmentOf(
 // Everything here says how to reach a package registry from this machine, nothing what to build:
 // npm's other settings (omit, ignore-scripts, …) would make the build differ from the one in AWS.
 const NETWORK_SETTING = new RegExp(
-  `^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_(${[
+  `^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|corepack_npm_.*|corepack_integrity_keys|yarn_(npm_)?registry(_server)?|npm_config_(${[
     '(.*:)?registry',
     '//.*',
     'userconfig',
