@@ -17,12 +17,16 @@ export const config: SiteConfig = {
 
   // A folder of finished HTML needs no commands: { kind: 'folder', directory: 'public' }.
   // A buildspec of your own: { kind: 'buildspec', file: 'buildspec.yml' }.
+  // Settings for Vite, Astro, Next.js and others, and how to give a build variables: docs/builds.md
   build: {
     kind: 'commands',
     directory: 'site',
     commands: ['npm ci', 'npm run build'],
     output: 'dist',
     nodeVersion: 24,
+    // install: 'auto' instead of 'npm ci' finds out whether it is npm, pnpm or yarn
+    // environment: { ORIGIN: 'https://example.com', ID: { parameter: '/site/id' }, TOKEN: { secret: 'site/token' } },
+    // cache: false, size: 'small', timeoutMinutes: 30,
   },
 
   // Only files with a content hash in their name.

@@ -74,6 +74,7 @@ export class Pipeline extends Construct {
     });
 
     const artifacts = new Artifacts(this, 'Artifacts').bucket;
+    if (config.build.kind !== 'folder' && config.build.cache) build.cacheIn(artifacts);
     this.pipeline = new CodePipeline(this, 'Pipeline', {
       pipelineType: PipelineType.V2,
       // One execution a stage, and the newest waiting one wins: an older push never goes live after a newer.

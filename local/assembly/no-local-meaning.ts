@@ -64,7 +64,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     RepositoryName: 'what people clone by; here they push to a path',
   },
   'AWS::CodeBuild::Project': {
-    'Cache.Type': 'NO_CACHE; what a package manager keeps is kept in the state directory',
+    'Cache.Location': 'the cache is a folder of the state directory',
     Description: 'a label for the console',
     EncryptionKey: "S3's own encryption, of which this machine has none",
     'Environment.ComputeType': 'this machine has the processors it has',

@@ -25,6 +25,8 @@ export interface Buildspec {
     readonly baseDirectory: string;
     readonly discardPaths: boolean;
   };
+  /** Means something only for a project that has a cache. */
+  readonly cachePaths: readonly string[];
 }
 
 /**
@@ -173,8 +175,7 @@ const BUILDSPEC = mapping({
     }),
   ),
   cache: v.optional(
-    // Read and then left alone: a cache must not change what is built, and npm's own cache is
-    // kept between local builds anyway.
+    // Of a project without a cache, read and then left alone, as in CodeBuild.
     mapping({
       paths: v.optional(list(text('write a path'), 'write a list of paths')),
       key: v.optional(v.string()),
@@ -210,6 +211,7 @@ function toBuildspec(spec: v.InferOutput<typeof BUILDSPEC>): Buildspec {
         discardPaths: ['yes', 'true'].includes(artifacts['discard-paths'] ?? 'no'),
       },
     }),
+    cachePaths: spec.cache?.paths ?? [],
   };
 }
 

@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { glob } from 'tinyglobby';
 import { BuildShell, type Reason } from './build-shell.ts';
 import { type Buildspec, PHASES, type PhaseName, parseBuildspec } from './buildspec.ts';
+import {
+  readStored,
+  type StoredVariable,
+  storedVariable,
+  withoutValues,
+} from './stored-variables.ts';
 import { unzip, zipFiles } from './zip.ts';
 
 /** The properties of an `AWS::CodeBuild::Project` that mean something on this machine. */
@@ -15,6 +21,10 @@ export interface BuildProject {
   /** Inline text, or a path in the sources. */
   readonly buildspec: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Environment variables whose values AWS would read from Parameter Store or Secrets Manager. */
+  readonly stored: readonly StoredVariable[];
+  /** Whether the folders that the buildspec's `cache` names are kept for the next build. */
+  readonly caches: boolean;
   /** After this long, in milliseconds, a build is ended and has failed. */
   readonly timeoutMs: number;
 }
@@ -32,8 +42,12 @@ export interface BuildInput {
   readonly accountId: string;
   readonly region: string;
   readonly buildNumber: number;
-  /** Kept from build to build: npm's download cache. */
+  /** Kept from build to build: npm's download cache, which cannot change what is built. */
   readonly npmCache: string;
+  /** What is kept from build to build where the project has a cache. */
+  readonly cache: string;
+  /** Where this machine's values of stored variables are written as `NAME=value`; need not exist. */
+  readonly storedValues: string;
   readonly signal: AbortSignal;
   output(line: string): void;
 }
@@ -76,7 +90,7 @@ export function readProject(
       `${logicalId} (AWS::CodeBuild::Project): ${path}: got ${JSON.stringify(value)}; the local run knows ${known}`,
     );
   };
-  const { Source, Artifacts, Environment, TimeoutInMinutes } = properties;
+  const { Source, Artifacts, Cache, Environment, TimeoutInMinutes } = properties;
   const sourceType = Source?.Type;
   if (sourceType !== 'CODEPIPELINE') wrong('Source.Type', sourceType, 'CODEPIPELINE');
   const artifactsType = Artifacts?.Type;
@@ -85,12 +99,19 @@ export function readProject(
   if (typeof buildspec !== 'string' || buildspec.startsWith('arn:')) {
     wrong('Source.BuildSpec', buildspec, 'inline text and a path in the sources');
   }
+  const cacheType = Cache?.Type ?? 'NO_CACHE';
+  if (cacheType !== 'NO_CACHE' && cacheType !== 'S3')
+    wrong('Cache.Type', cacheType, 'NO_CACHE and S3');
   const environment: Record<string, string> = {};
+  const stored: StoredVariable[] = [];
   for (const [index, variable] of (Environment?.EnvironmentVariables ?? []).entries()) {
     const path = `Environment.EnvironmentVariables[${index}]`;
     const type = variable.Type ?? 'PLAINTEXT';
-    if (type !== 'PLAINTEXT') wrong(`${path}.Type`, type, 'PLAINTEXT');
-    environment[variable.Name] = String(variable.Value);
+    const value = String(variable.Value);
+    if (type === 'PLAINTEXT') environment[variable.Name] = value;
+    else if (type === 'PARAMETER_STORE' || type === 'SECRETS_MANAGER') {
+      stored.push(storedVariable(variable.Name, type, value));
+    } else wrong(`${path}.Type`, type, 'PLAINTEXT, PARAMETER_STORE and SECRETS_MANAGER');
   }
   const minutes = Number(TimeoutInMinutes ?? DEFAULT_TIMEOUT_MINUTES);
   if (!(minutes >= 5 && minutes <= 2160)) wrong('TimeoutInMinutes', TimeoutInMinutes, '5 to 2160');
@@ -100,6 +121,8 @@ export function readProject(
     name,
     buildspec: String(buildspec),
     environment,
+    stored,
+    caches: cacheType === 'S3',
     timeoutMs: minutes * 60_000,
   };
 }
@@ -107,6 +130,7 @@ export function readProject(
 export interface ProjectProperties {
   readonly Source?: { readonly Type?: unknown; readonly BuildSpec?: unknown };
   readonly Artifacts?: { readonly Type?: unknown };
+  readonly Cache?: { readonly Type?: unknown };
   readonly Environment?: {
     readonly EnvironmentVariables?: readonly {
       readonly Name: string;
@@ -134,7 +158,9 @@ export async function runBuild(input: BuildInput): Promise<BuildResult> {
   const buildId = `${project.name}:${uuid}`;
   const sources = join(workspace, 'src');
   const kept: string[] = [];
-  const log = (line: string): void => input.output(`[Container] ${line}`);
+  let show = (line: string): string => line;
+  const output = (line: string): void => input.output(show(line));
+  const log = (line: string): void => output(`[Container] ${line}`);
   let shell: BuildShell | undefined;
   const onEnd = (): void => void shell?.close();
   ended.addEventListener('abort', onEnd);
@@ -142,15 +168,20 @@ export async function runBuild(input: BuildInput): Promise<BuildResult> {
     await unzip(input.source, sources);
     const spec = await readBuildspec(project, sources);
     noteRuntimes(spec, log);
+    const stored = await storedOf(input);
+    show = withoutValues(stored);
+    const home = join(workspace, 'home');
+    await mkdir(home);
+    if (project.caches) await linkCache(spec.cachePaths, home, input.cache, log);
     shell = new BuildShell({
       shell: spec.shell,
       cwd: sources,
-      env: await environmentOf(input, spec, workspace, sources, uuid),
+      env: await environmentOf(input, spec, stored, { workspace, home, sources, uuid }),
       stateDirectory: join(workspace, 'shell'),
       output: (line) => {
-        kept.push(line);
+        kept.push(show(line));
         if (kept.length > KEPT_LINES) kept.shift();
-        input.output(line);
+        output(line);
       },
     });
     await runPhases(spec, shell, ended, log, kept);
@@ -196,6 +227,46 @@ async function readBuildspec(project: BuildProject, sources: string): Promise<Bu
   } catch (error) {
     throw new BuildFailure('YAML_FILE_ERROR', (error as Error).message);
   }
+}
+
+/** @throws BuildFailure naming every variable that has no value here. */
+async function storedOf({ project, storedValues }: BuildInput): Promise<Record<string, string>> {
+  try {
+    return await readStored(project.stored, storedValues);
+  } catch (error) {
+    throw new BuildFailure('CLIENT_ERROR', (error as Error).message);
+  }
+}
+
+/**
+ * Puts folders that outlive the build where it looks for those that CodeBuild would fetch from the cache. Unlike there
+ * a failed build has left its traces, too.
+ */
+async function linkCache(
+  paths: readonly string[],
+  home: string,
+  cache: string,
+  log: (line: string) => void,
+): Promise<void> {
+  for (const path of paths) {
+    const folder = belowHome(path);
+    if (folder === undefined) {
+      log(
+        `cache: ${path} is not kept here; the local run keeps folders below /root, as /root/x/**/*`,
+      );
+      continue;
+    }
+    const kept = join(cache, folder);
+    await mkdir(kept, { recursive: true });
+    await mkdir(dirname(join(home, folder)), { recursive: true });
+    await symlink(kept, join(home, folder));
+  }
+}
+
+/** `.npm` of `/root/.npm/**\/*`: root builds in AWS, and here a build has a home of its own. */
+function belowHome(path: string): string | undefined {
+  const folder = /^\/root\/([^*]+)\/\*\*\/\*$/.exec(path)?.[1];
+  return folder?.split('/').some((part) => ['', '.', '..'].includes(part)) ? undefined : folder;
 }
 
 function noteRuntimes(spec: Buildspec, log: (line: string) => void): void {
@@ -365,14 +436,12 @@ const unprefixed = (pattern: string): string => pattern.replace(/^(\.\/)+/, '');
 async function environmentOf(
   input: BuildInput,
   spec: Buildspec,
-  workspace: string,
-  sources: string,
-  uuid: string,
+  stored: Readonly<Record<string, string>>,
+  { workspace, home, sources, uuid }: Record<'workspace' | 'home' | 'sources' | 'uuid', string>,
 ): Promise<Record<string, string>> {
   const { project, region, accountId } = input;
-  const home = join(workspace, 'home');
   const temporary = join(workspace, 'tmp');
-  for (const folder of [home, temporary, input.npmCache]) await mkdir(folder, { recursive: true });
+  for (const folder of [temporary, input.npmCache]) await mkdir(folder, { recursive: true });
   const own = (variables: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(
       Object.entries(variables).filter(([name]) => !name.startsWith(RESERVED_PREFIX)),
@@ -391,6 +460,7 @@ async function environmentOf(
     // CodeBuild's order, later wins: buildspec, project, the call that started the build.
     ...own(spec.variables),
     ...own(project.environment),
+    ...own(stored),
     ...own(input.environment),
     CODEBUILD_BUILD_ARN: `arn:aws:codebuild:${region}:${accountId}:build/${project.name}:${uuid}`,
     CODEBUILD_BUILD_ID: `${project.name}:${uuid}`,
@@ -407,7 +477,7 @@ async function environmentOf(
 // Everything here says how to reach a package registry from this machine, nothing what to build:
 // npm's other settings (omit, ignore-scripts, …) would make the build differ from the one in AWS.
 const NETWORK_SETTING = new RegExp(
-  `^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_(${[
+  `^(https?_proxy|no_proxy|all_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|corepack_npm_.*|corepack_integrity_keys|yarn_(npm_)?registry(_server)?|npm_config_(${[
     '(.*:)?registry',
     '//.*',
     'userconfig',

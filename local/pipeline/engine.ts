@@ -78,7 +78,7 @@ export interface PipelineInput {
   };
   readonly accountId: string;
   readonly region: string;
-  /** Holds the executions' records and npm's cache. */
+  /** Holds the executions' records, the builds' caches and, if there is one, `build.env`. */
   readonly stateDir: string;
   report(event: PipelineEvent): void;
   /**
@@ -652,6 +652,8 @@ export class LocalPipeline {
         region,
         buildNumber: this.#nextBuildNumber(action.project.name),
         npmCache: join(stateDir, 'npm-cache'),
+        cache: join(stateDir, 'build-cache', action.project.logicalId),
+        storedValues: join(stateDir, 'build.env'),
         signal,
         output: (line) => this.#report({ type: 'action-output', ...place, line }),
       });

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { SiteConfig } from '../../lib/config.ts';
 import { excuses } from '../../local/assembly/no-local-meaning.ts';
 import { aLocalStack, anAssembly, Clone, removeDirectories } from '../support/local-stack.ts';
@@ -39,6 +39,17 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
     build: { kind: 'folder', directory: 'public' },
     deploymentWindow: { cron: '* * * ? * *' },
   },
+  'variables that AWS keeps, a cache and packages': {
+    name: 'e-site',
+    build: {
+      kind: 'commands',
+      directory: 'web',
+      install: 'auto',
+      commands: ['mkdir dist && printf "$WORD $PLACE" >dist/index.html'],
+      environment: { WORD: 'from', PLACE: { secret: 'site/place' } },
+      cache: true,
+    },
+  },
 };
 
 /** A change of the synthesised template, as a fork might make one in `lib/`. */
@@ -62,6 +73,8 @@ describe('the local run runs whatever the config says', () => {
   test.each(Object.entries(CONFIGS))('%s', async (_, config) => {
     const { stack } = await aLocalStack(await anAssembly(config));
     try {
+      // What Secrets Manager would say.
+      vi.stubEnv('PLACE', 'commands');
       for (const { excuse } of stack.assembly.unread()) used.add(String(excuse));
       const clone = await Clone.of(stack);
       await clone.write('public/index.html', 'from a folder');
@@ -70,6 +83,7 @@ describe('the local run runs whatever the config says', () => {
       expect(await clone.push(stack.branch)).toMatch(/^published /m);
       expect(await (await fetch(stack.siteUrl)).text()).toMatch(/^from (a folder|commands)$/);
     } finally {
+      vi.unstubAllEnvs();
       await stack.stop();
     }
   });

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BuildFailure, type BuildInput, runBuild } from '../../local/pipeline/codebuild.ts';
@@ -40,6 +48,8 @@ async function build(
       name: 'site-build',
       buildspec,
       environment: {},
+      stored: [],
+      caches: false,
       timeoutMs: 60_000,
       ...project,
     },
@@ -52,6 +62,8 @@ async function build(
     region: 'eu-central-1',
     buildNumber: 7,
     npmCache: join(bench.folder, 'npm-cache'),
+    cache: join(bench.folder, 'cache'),
+    storedValues: join(bench.folder, 'build.env'),
     signal: new AbortController().signal,
     output: (line) => lines.push(line),
     ...rest,
@@ -217,6 +229,85 @@ test('the environment is CodeBuild’s and the project’s, and holds nothing of
       /^(A|B|C|AWS_(DEFAULT_)?REGION|CODEBUILD_(?!X).*|GIT_CEILING_DIRECTORIES|HOME|LANG|PATH|PWD|OLDPWD|SHLVL|TMPDIR|_|(https?|no|all)_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|npm_config_(?!omit$).*)$/i,
     );
   }
+});
+
+describe('a variable whose value AWS keeps', () => {
+  const stored = [
+    { name: 'TOKEN', standsFor: 'the secret site/token of Secrets Manager' },
+    { name: 'ANALYTICS_ID', standsFor: 'the parameter /site/id of Parameter Store' },
+  ];
+  const show = spec({ build: ['echo "$TOKEN and $ANALYTICS_ID" >out.txt', 'cat out.txt'] }, ALL);
+
+  test('has the value of this process or of the file, is no other, and is not shown', async () => {
+    vi.stubEnv('TOKEN', 'from the process');
+    vi.stubEnv('ANOTHER', 'not asked for');
+    writeFileSync(join(bench.folder, 'build.env'), 'TOKEN=x\nANALYTICS_ID="from the file"\n');
+    const { built } = await build(
+      spec({ build: ['echo "$TOKEN and $ANALYTICS_ID$ANOTHER" >out.txt', 'cat out.txt'] }, ALL),
+      undefined,
+      { project: { stored } },
+    );
+    expect(readFileSync(join(built, 'out.txt'), 'utf8')).toBe(
+      'from the process and from the file\n',
+    );
+    expect(printed()).toEqual(['*** and ***']);
+  });
+
+  test('is not shown in the end of the output of a command that failed', async () => {
+    vi.stubEnv('TOKEN', 'secret');
+    vi.stubEnv('ANALYTICS_ID', 'id');
+    const failure = await failureOf(
+      build(spec({ build: ['echo "<$TOKEN>"; false'] }, ALL), undefined, { project: { stored } }),
+    );
+    expect(failure.lastLines).toEqual(['<***>']);
+  });
+
+  test('without a value fails the build, which says all that is missing and where to write it', async () => {
+    const failure = await failureOf(build(show, undefined, { project: { stored } }));
+    expect(failure.message).toBe(
+      `CLIENT_ERROR: no value on this machine for TOKEN, ANALYTICS_ID; write NAME=value in ${join(bench.folder, 'build.env')}, or start with it in the environment
+  - TOKEN stands for the secret site/token of Secrets Manager
+  - ANALYTICS_ID stands for the parameter /site/id of Parameter Store`,
+    );
+    expect(printed()).toEqual([]);
+  });
+});
+
+describe('the cache of a project', () => {
+  const paths = "cache: { paths: ['/root/.cache/tool/**/*', 'node_modules/**/*'] }\n";
+  const count = spec(
+    {
+      build: [
+        'mkdir -p "$HOME/.cache/tool" "$HOME/.cache/other"',
+        'echo x >>"$HOME/.cache/tool/runs"; echo x >>"$HOME/.cache/other/runs"',
+        'wc -l <"$HOME/.cache/tool/runs" | tr -d " "; wc -l <"$HOME/.cache/other/runs" | tr -d " "',
+      ],
+    },
+    `${paths}${ALL}`,
+  );
+
+  test('keeps the folders that the buildspec names, and no other', async () => {
+    for (const caches of [true, true]) await build(count, undefined, { project: { caches } });
+    expect(printed()).toEqual(['1', '1', '2', '1']);
+    expect(lines).toContain(
+      '[Container] cache: node_modules/**/* is not kept here; the local run keeps folders below /root, as /root/x/**/*',
+    );
+  });
+
+  test('keeps nothing where the project has none', async () => {
+    for (const caches of [false, false]) await build(count, undefined, { project: { caches } });
+    expect(printed()).toEqual(['1', '1', '1', '1']);
+  });
+
+  test.each(['/root/../etc/**/*', '/root/**/*', '/rooted/x/**/*', '/root/x'])(
+    'never leads out of a folder of its own: %s',
+    async (path) => {
+      await build(spec({ build: ['true'] }, `cache: { paths: ['${path}'] }\n${ALL}`), undefined, {
+        project: { caches: true },
+      });
+      expect(lines.join('\n')).toContain(`cache: ${path} is not kept here`);
+    },
+  );
 });
 
 test('a build does not find the modules or the repository of the folders above it', async () => {

@@ -18,6 +18,13 @@ const complaintsAbout = (value: unknown): string[] => {
   return [];
 };
 
+/** What a build has that says nothing of its machine. */
+const MACHINE = {
+  image: 'aws/codebuild/amazonlinux-aarch64-standard:4.0',
+  size: 'small',
+  timeoutMinutes: 30,
+};
+
 test('the config of this repository resolves', () => {
   expect(resolveConfig(config).name).toBe(config.name);
 });
@@ -26,7 +33,7 @@ test('a name is enough: every other option has a default', () => {
   expect(resolveConfig({ name: 'shop' })).toEqual({
     name: 'shop',
     source: { kind: 'codecommit', branch: 'main' },
-    build: { kind: 'folder', directory: '.' },
+    build: { kind: 'folder', directory: '.', ...MACHINE },
     domain: undefined,
     immutable: [],
     rebaseShare: 1,
@@ -98,13 +105,78 @@ test('each kind of source and build fills its own gaps', () => {
     kind: 'commands',
     directory: '.',
     commands: ['make'],
+    install: false,
     output: 'dist',
     nodeVersion: 24,
+    environment: {},
+    cache: false,
+    ...MACHINE,
   });
   expect(resolveConfig({ name: 'shop', build: { kind: 'buildspec' } }).build).toEqual({
     kind: 'buildspec',
     file: 'buildspec.yml',
+    environment: {},
+    cache: false,
+    ...MACHINE,
   });
+});
+
+test('every mistake in a build is told, those in names and those in values', () => {
+  expect(
+    complaintsAbout({
+      name: 'shop',
+      build: {
+        kind: 'commands',
+        commands: ['make'],
+        install: 'bun',
+        nodeVersion: 20,
+        cache: 'yes',
+        image: 'node:24',
+        size: 'huge',
+        timeoutMinutes: 600,
+        environment: {
+          'A-B': 'x',
+          CODEBUILD_X: 'x',
+          NUMBER: 5,
+          NOTHING: {},
+          PARAMETER: { parameter: '/a//b' },
+          ANOTHER: { parameter: '/a', key: 'b' },
+          SECRET: { secret: 'name:key' },
+          HALF: { secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:name' },
+          KEY: { secret: 'name', key: 'a:b' },
+        },
+      },
+    }),
+  ).toEqual([
+    'site.config.ts:',
+    "  - build.install: got \"bun\"; use 'auto', 'npm', 'pnpm' or 'yarn', or false",
+    '  - build.environment.A-B: got "A-B"; use letters, digits and _ in the name, no digit first, and none that begins with CODEBUILD_, which are reserved',
+    '  - build.environment.CODEBUILD_X: got "CODEBUILD_X"; use letters, digits and _ in the name, no digit first, and none that begins with CODEBUILD_, which are reserved',
+    "  - build.environment.NUMBER: got 5; use a text, { parameter: '/name' } from Parameter Store or { secret: 'name' } from Secrets Manager",
+    '  - build.environment.NOTHING.parameter: got nothing; it has no default, give it a value',
+    `  - build.environment.PARAMETER.parameter: got "/a//b"; use the name of a parameter, such as '/site/analytics-id'`,
+    '  - build.environment.ANOTHER.key: no such option; use one of parameter',
+    `  - build.environment.SECRET.secret: got "name:key"; use the name of a secret, such as 'site/api-token', or its whole ARN`,
+    `  - build.environment.HALF.secret: got "arn:aws:secretsmanager:eu-west-1:123456789012:secret:name"; use the name of a secret, such as 'site/api-token', or its whole ARN`,
+    '  - build.environment.KEY.key: got "a:b"; use a key of the secret, without colons or spaces',
+    '  - build.cache: got "yes"; use true or false',
+    '  - build.image: got "node:24"; use one of aws/codebuild/amazonlinux-aarch64-standard:3.0, aws/codebuild/amazonlinux-aarch64-standard:4.0, aws/codebuild/amazonlinux-x86_64-standard:5.0, aws/codebuild/amazonlinux-x86_64-standard:6.0, aws/codebuild/standard:7.0, aws/codebuild/standard:8.0',
+    '  - build.size: got "huge"; use one of small, medium, large, xlarge, 2xlarge',
+    '  - build.timeoutMinutes: got 600; use a whole number of minutes from 5 to 480',
+  ]);
+});
+
+test('the version of Node.js has to be one that the image has', () => {
+  const withVersion = (nodeVersion: number, image?: string) =>
+    complaintsAbout({
+      name: 'shop',
+      build: { kind: 'commands', commands: ['make'], nodeVersion, ...(image && { image }) },
+    }).slice(1);
+  expect(withVersion(20)).toEqual([
+    '  - build.nodeVersion: got 20; use 22 or 24, the versions in aws/codebuild/amazonlinux-aarch64-standard:4.0, or another build.image',
+  ]);
+  expect(withVersion(20, 'aws/codebuild/standard:7.0')).toEqual([]);
+  expect(withVersion(19)).toEqual(['  - build.nodeVersion: got 19; use one of 18, 20, 22, 24']);
 });
 
 test('all mistakes are told at once, each with the option, the value and the remedy', () => {
@@ -127,8 +199,8 @@ test('all mistakes are told at once, each with the option, the value and the rem
     '  - name: got "My Site"; use up to 30 lower-case letters, digits and hyphens, starting with a letter and not ending in a hyphen',
     `  - build.commands.0: got " "; use a shell command such as 'npm ci'`,
     `  - build.output: got "../dist"; use a folder relative to directory, such as 'dist'`,
-    '  - build.nodeVersion: got 18; use 22 or 24, the versions in the build image',
-    '  - build.outputs: no such option; use one of kind, directory, commands, output, nodeVersion',
+    '  - build.outputs: no such option; use one of kind, directory, install, commands, output, nodeVersion, environment, cache, image, size, timeoutMinutes',
+    '  - build.nodeVersion: got 18; use 22 or 24, the versions in aws/codebuild/amazonlinux-aarch64-standard:4.0, or another build.image',
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,

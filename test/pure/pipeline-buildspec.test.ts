@@ -49,6 +49,7 @@ cache:
       baseDirectory: 'site/dist',
       discardPaths: false,
     },
+    cachePaths: ['node_modules/**/*'],
   });
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readProject } from '../../local/pipeline/codebuild.ts';
 import { type PipelineProperties, readDefinition } from '../../local/pipeline/definition.ts';
 import { aPipeline, aProject, invokeAction } from '../support/pipeline.ts';
 
@@ -183,9 +184,14 @@ test.each<[string, object, string]>([
     'Source.Type: got "GITHUB"; the local run knows CODEPIPELINE',
   ],
   [
-    'a secret in the environment',
-    { Environment: { EnvironmentVariables: [{ Name: 'A', Value: 'b', Type: 'SECRETS_MANAGER' }] } },
-    'Environment.EnvironmentVariables[0].Type: got "SECRETS_MANAGER"; the local run knows PLAINTEXT',
+    'a variable of a kind that CodeBuild does not have',
+    { Environment: { EnvironmentVariables: [{ Name: 'A', Value: 'b', Type: 'VAULT' }] } },
+    'Environment.EnvironmentVariables[0].Type: got "VAULT"; the local run knows PLAINTEXT, PARAMETER_STORE and SECRETS_MANAGER',
+  ],
+  [
+    'a cache on the build host',
+    { Cache: { Type: 'LOCAL', Modes: ['LOCAL_CUSTOM_CACHE'] } },
+    'Cache.Type: got "LOCAL"; the local run knows NO_CACHE and S3',
   ],
   [
     'a timeout of no length',
@@ -268,6 +274,32 @@ test.each<[string, ReturnType<typeof aPipeline>, RegExp]>([
   ],
 ])('an entry condition with %s is refused by name', (_, pipeline, message) => {
   expect(messageOf(() => read(pipeline))).toMatch(message);
+});
+
+test('variables are told apart: those with a value, and those whose value AWS keeps', () => {
+  const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:site/token-AbCdEf';
+  const variables = [
+    { Name: 'PLAIN', Value: 'x' },
+    { Name: 'PARAMETER', Value: '/site/id', Type: 'PARAMETER_STORE' },
+    { Name: 'WHOLE', Value: 'site/token', Type: 'SECRETS_MANAGER' },
+    { Name: 'PART', Value: 'site/token:key', Type: 'SECRETS_MANAGER' },
+    { Name: 'BY_ARN', Value: ARN, Type: 'SECRETS_MANAGER' },
+    { Name: 'PART_BY_ARN', Value: `${ARN}:key`, Type: 'SECRETS_MANAGER' },
+  ];
+  const { properties, logicalId } = aProject(undefined, {
+    Environment: { EnvironmentVariables: variables },
+    Cache: { Type: 'S3' },
+  });
+  const project = readProject('site-build', { logicalId, properties });
+  expect(project.environment).toEqual({ PLAIN: 'x' });
+  expect(project.stored).toEqual([
+    { name: 'PARAMETER', standsFor: 'the parameter /site/id of Parameter Store' },
+    { name: 'WHOLE', standsFor: 'the secret site/token of Secrets Manager' },
+    { name: 'PART', standsFor: 'the key key of the secret site/token of Secrets Manager' },
+    { name: 'BY_ARN', standsFor: `the secret ${ARN} of Secrets Manager` },
+    { name: 'PART_BY_ARN', standsFor: `the key key of the secret ${ARN} of Secrets Manager` },
+  ]);
+  expect(project.caches).toBe(true);
 });
 
 test('every honoured property is read, and none that is not', () => {

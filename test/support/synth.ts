@@ -22,6 +22,28 @@ export const CERTIFICATE_DOMAIN = {
     'arn:aws:acm:us-east-1:123456789012:certificate/0f1e2d3c-0000-4000-8000-000000000000',
 } as const;
 
+/** A build that uses every option that is off by default. */
+export const EVERY_BUILD_OPTION = {
+  kind: 'commands',
+  directory: 'site',
+  install: 'auto',
+  commands: ['npm run build'],
+  nodeVersion: 20,
+  environment: {
+    PUBLIC_ORIGIN: 'https://example.com',
+    ANALYTICS_ID: { parameter: '/site/analytics-id' },
+    TOKEN: { secret: 'site/token' },
+    CMS_TOKEN: {
+      secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:cms-AbCdEf',
+      key: 'token',
+    },
+  },
+  cache: true,
+  image: 'aws/codebuild/amazonlinux-x86_64-standard:5.0',
+  size: 'large',
+  timeoutMinutes: 45,
+} as const satisfies SiteConfig['build'];
+
 /** The flags that `cdk deploy` uses: without them a test is about a stack that nobody owns. */
 export const cdkJson = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),

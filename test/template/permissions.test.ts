@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { grantsOf } from '../support/grants.ts';
-import { aTemplate, list, type Statement, text, withoutHash } from '../support/synth.ts';
+import {
+  aTemplate,
+  EVERY_BUILD_OPTION,
+  list,
+  type Statement,
+  text,
+  withoutHash,
+} from '../support/synth.ts';
 
 const template = () => aTemplate({ immutable: ['assets/*'] });
 
@@ -111,6 +118,18 @@ test('the build, which runs code from the repository, reaches artifacts and logs
       /^(s3:\S+ on \{PipelineArtifactsBucket\.Arn\}(\/\*)?|logs:\S+ on (\{PipelineBuildLogs\.Arn\}|arn:\S+:log-group:\/aws\/codebuild\/\{PipelineBuildProject\}(:\*)?))$/,
     );
   }
+});
+
+test('a build with variables from AWS may read these and no others; its cache and its machine give it nothing', () => {
+  const granted = grantsOf(aTemplate({ immutable: ['assets/*'], build: EVERY_BUILD_OPTION }));
+  const role = 'PipelineBuildProjectRole';
+  expect(granted.get(role)?.filter((line) => !of(role).includes(line))).toEqual([
+    'secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:cms-AbCdEf*',
+    'secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:{AWS::AccountId}:secret:site/token-??????',
+    'ssm:GetParameters on arn:aws:ssm:eu-west-1:{AWS::AccountId}:parameter/site/analytics-id',
+  ]);
+  granted.delete(role);
+  expect([...granted]).toEqual([...grants()].filter(([name]) => name !== role));
 });
 
 test('only Promote and Prune may write to the store, only the functions touch the content, only Prune deletes', () => {

@@ -12,7 +12,13 @@ import type { SiteConfig } from '../../lib/config.ts';
 import type { SiteStack } from '../../lib/site-stack.ts';
 import { Assembly } from '../../local/assembly/assembly.ts';
 import { config } from '../../site.config.ts';
-import { aStack, aTemplate, CERTIFICATE_DOMAIN, ZONE_DOMAIN } from '../support/synth.ts';
+import {
+  aStack,
+  aTemplate,
+  CERTIFICATE_DOMAIN,
+  EVERY_BUILD_OPTION,
+  ZONE_DOMAIN,
+} from '../support/synth.ts';
 
 const CONNECTION = {
   kind: 'connection',
@@ -57,6 +63,7 @@ describe("cdk-nag's AwsSolutions pack", () => {
         environments: { staging: { source: { branch: 'develop' } } },
       },
     ],
+    ['a build with everything', { build: EVERY_BUILD_OPTION }],
   ])('has nothing left to say: %s', (_, over) => {
     expect(() => audit(aStack(over))).not.toThrow();
   });

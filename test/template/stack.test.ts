@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { resolveConfig, type SiteConfig } from '../../lib/config.ts';
 import { routerCode } from '../../lib/hosting/edge/code.ts';
 import {
   aConfig,
   aTemplate,
   cdkJson,
+  EVERY_BUILD_OPTION,
   list,
   type Statement,
   text,
@@ -484,6 +487,82 @@ describe('the pipeline', () => {
   ])('the build does what the config says: %s', (_, build, expected) => {
     expect(theOnly('AWS::CodeBuild::Project', aTemplate({ build })).Source.BuildSpec).toBe(
       expected,
+    );
+  });
+});
+
+describe('the build project', () => {
+  const project = (build: SiteConfig['build']) =>
+    theOnly('AWS::CodeBuild::Project', aTemplate({ build }));
+
+  test('is small, on Arm, has half an hour, no variables and no cache, unless the config says otherwise', () => {
+    for (const build of [
+      { kind: 'folder' },
+      { kind: 'commands', commands: ['make'] },
+      { kind: 'buildspec' },
+    ] as const) {
+      const { Environment, Cache, TimeoutInMinutes } = project(build);
+      expect(Environment).toEqual({
+        Type: 'ARM_CONTAINER',
+        Image: 'aws/codebuild/amazonlinux-aarch64-standard:4.0',
+        ComputeType: 'BUILD_GENERAL1_SMALL',
+        ImagePullCredentialsType: 'CODEBUILD',
+        PrivilegedMode: false,
+      });
+      expect(Cache).toEqual({ Type: 'NO_CACHE' });
+      expect(TimeoutInMinutes).toBe(30);
+    }
+  });
+
+  test('has the image, size, time and variables of the config', () => {
+    const { Environment, TimeoutInMinutes } = project(EVERY_BUILD_OPTION);
+    expect(Environment).toMatchObject({
+      Type: 'LINUX_CONTAINER',
+      Image: 'aws/codebuild/amazonlinux-x86_64-standard:5.0',
+      ComputeType: 'BUILD_GENERAL1_LARGE',
+      PrivilegedMode: false,
+    });
+    expect(TimeoutInMinutes).toBe(45);
+    expect(Environment.EnvironmentVariables).toEqual([
+      { Name: 'PUBLIC_ORIGIN', Type: 'PLAINTEXT', Value: 'https://example.com' },
+      { Name: 'ANALYTICS_ID', Type: 'PARAMETER_STORE', Value: '/site/analytics-id' },
+      { Name: 'TOKEN', Type: 'SECRETS_MANAGER', Value: 'site/token' },
+      {
+        Name: 'CMS_TOKEN',
+        Type: 'SECRETS_MANAGER',
+        Value: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:cms-AbCdEf:token',
+      },
+    ]);
+  });
+
+  test('keeps downloads below a prefix of their own in the artifact bucket, where the same lifetime ends them', () => {
+    const of = aTemplate({ build: EVERY_BUILD_OPTION });
+    const { Cache, Source } = theOnly('AWS::CodeBuild::Project', of);
+    const [artifacts, { Properties }] = resources('AWS::S3::Bucket', of).find(([id]) =>
+      id.startsWith('PipelineArtifacts'),
+    ) as [string, any];
+    expect(Cache.Type).toBe('S3');
+    expect(text(Cache.Location)).toBe(`{${artifacts}}/build-cache`);
+    expect(Properties.LifecycleConfiguration.Rules).toEqual([
+      { Id: 'old-artifacts', Status: 'Enabled', ExpirationInDays: 30 },
+    ]);
+    expect(parse(Source.BuildSpec).cache.paths).toContain('/root/.npm/_cacache/**/*');
+  });
+
+  test('installs before the commands and where they run', () => {
+    const { commands } = parse(project(EVERY_BUILD_OPTION).Source.BuildSpec).phases.build;
+    expect(commands.map((command: string) => command.split('\n')[0])).toEqual([
+      "cd 'site'",
+      "# build.install: 'auto'",
+      'npm run build',
+    ]);
+  });
+
+  test('adds no resource, whatever a build asks for', () => {
+    const types = (of: Template) =>
+      Object.values(of.toJSON().Resources as object).map(({ Type }) => Type);
+    expect(types(aTemplate({ build: EVERY_BUILD_OPTION })).sort()).toEqual(
+      types(aTemplate({})).sort(),
     );
   });
 });
