@@ -16,12 +16,16 @@ type Overrides<T> = T extends readonly unknown[] ? T : T extends object ? Partia
 const NAME =
   "use lower-case letters, digits and hyphens, starting with a letter, and not 'production', which is the config itself";
 
+// The end of the name of a second stack: lib/us-east-1.ts.
+const TAKEN = "choose another name: the end 'us-east-1' is taken";
+
 /** The shape only: what an environment consists of is checked when it is put together with production. */
 export const environments = v.optional(
   v.record(
     v.pipe(
       v.string(NAME),
       v.check((name) => /^[a-z](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name !== 'production', NAME),
+      v.check((name) => !/(?:^|-)us-east-1$/.test(name), TAKEN),
     ),
     v.custom<object>(isPlainObject, 'use an object with the options that differ'),
     "use an object such as { staging: { source: { branch: 'develop' } } }",

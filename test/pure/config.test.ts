@@ -735,6 +735,16 @@ describe('environments', () => {
     ]);
   });
 
+  test('one that is named as the second stack of another is refused', () => {
+    expect(
+      complaintsAbout({ name: 'shop', environments: { 'us-east-1': {}, 'qa-us-east-1': {} } }),
+    ).toEqual([
+      'site.config.ts:',
+      `  - environments.us-east-1: got "us-east-1"; choose another name: the end 'us-east-1' is taken`,
+      `  - environments.qa-us-east-1: got "qa-us-east-1"; choose another name: the end 'us-east-1' is taken`,
+    ]);
+  });
+
   test('one cannot follow a CodeCommit repository that nobody creates', () => {
     expect(
       complaintsAbout({
