@@ -24,6 +24,8 @@ export async function synthesize(output: string, signal?: AbortSignal): Promise<
         ...withoutAws(process.env),
         // `tsx`, which cdk.json names, is a local command.
         PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH}`,
+        // Not the Region of a profile: here everything is in one stack (lib/us-east-1.ts).
+        AWS_REGION: 'us-east-1',
         // No credentials are wanted: do not look for a machine's role on the network.
         AWS_EC2_METADATA_DISABLED: 'true',
         FORCE_COLOR: '0',

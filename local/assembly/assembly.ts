@@ -59,6 +59,7 @@ interface AssemblyManifest {
       {
         readonly type: string;
         readonly environment?: string;
+        readonly dependencies?: readonly string[];
         readonly properties?: {
           readonly templateFile?: string;
           readonly stackName?: string;
@@ -93,6 +94,7 @@ export class Assembly {
     const stacks = Object.entries(manifest.artifacts).filter(
       ([, artifact]) => artifact.type === 'aws:cloudformation:stack',
     );
+    assertWhole(directory, stacks);
     const [name, stack] = stacks[0] ?? [];
     if (stacks.length !== 1 || !name || !stack?.properties?.templateFile) {
       const names = stacks.map(([id]) => id).join(', ') || 'none';
@@ -223,6 +225,21 @@ export class Assembly {
     };
     return values[name];
   }
+}
+
+/** Bringing up a site without the part of it that is in another stack would pass that over in silence. */
+function assertWhole(
+  directory: string,
+  stacks: readonly [string, AssemblyManifest['artifacts'][string]][],
+): void {
+  const names = new Set(stacks.map(([name]) => name));
+  const parts = stacks.filter(([, { dependencies = [] }]) =>
+    dependencies.some((one) => names.has(one)),
+  );
+  if (parts.length === 0) return;
+  throw new Error(
+    `${directory}: got ${parts.map(([name]) => name).join(', ')} as a part of another stack; the local run takes a site that is one stack: synthesise with AWS_REGION=us-east-1`,
+  );
 }
 
 function readJson<T>(file: string): T {
