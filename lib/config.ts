@@ -3,6 +3,7 @@ import { type BuildConfig, build } from './options/build.ts';
 import { atLeastOne, options, text } from './options/checks.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
+import { type NotificationsConfig, notifications } from './options/notifications.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import { healthHasNoRedirect, type UrlsConfig, urls } from './options/urls.ts';
 import {
@@ -116,6 +117,13 @@ export interface SiteConfig {
    * @default { style: 'any', fallback: 'none' }
    */
   readonly urls?: UrlsConfig;
+
+  /**
+   * Who is told when a release is published, failed or rolled back, waits for an approval, or an alarm goes off.
+   *
+   * @default - nobody
+   */
+  readonly notifications?: NotificationsConfig;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -229,7 +237,7 @@ export function resolveConfig(config: SiteConfig, file = 'site.config.ts'): Reso
       [`${file}:`, ...checked.issues.map((issue) => `  - ${problem(issue)}`)].join('\n'),
     );
   }
-  return { domain: undefined, ...checked.output };
+  return { domain: undefined, notifications: undefined, ...checked.output };
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {
@@ -351,4 +359,5 @@ const siteConfig = options({
   health: v.optional(health, {}),
   retention: v.optional(retention, {}),
   urls: v.optional(urls, {}),
+  notifications: v.optional(notifications),
 });

@@ -4,6 +4,7 @@ import type { ResolvedConfig } from './config.ts';
 import { tidyBucketEmptying } from './emptying.ts';
 import { Hosting } from './hosting/hosting.ts';
 import { Outputs } from './outputs.ts';
+import { Notifications } from './pipeline/notifications.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { Invalidate } from './release/invalidate.ts';
 import { Promote } from './release/promote.ts';
@@ -28,6 +29,11 @@ export class SiteStack extends Stack {
     const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });
 
     new Prune(this, 'Prune', { config, hosting });
+
+    const { notifications } = config;
+    if (notifications) {
+      new Notifications(this, 'Notifications', { notifications, config, hosting, pipeline });
+    }
 
     new Outputs(this, 'Outputs', { hosting, pipeline });
     tidyBucketEmptying(this);

@@ -36,6 +36,11 @@ describe("cdk-nag's AwsSolutions pack", () => {
   test.each<[string, Partial<SiteConfig>]>([
     ['the default stack', {}],
     ['pool patterns', { immutable: ['assets/*', '_next/static/*'] }],
+    ['notifications by mail', { notifications: { email: ['jo@example.com'] } }],
+    [
+      'notifications to a topic',
+      { notifications: { topicArn: 'arn:aws:sns:eu-west-1:123456789012:web' } },
+    ],
     ['URL styles', { urls: { style: 'file', fallback: 'single-page' } }],
     ['content that goes with the stack', { contentOnDestroy: 'delete' }],
     [
