@@ -14,6 +14,7 @@ import {
   type StageDefinition,
 } from './definition.ts';
 import type { FinalStatus, PipelineEvent } from './events.ts';
+import { executionOperations } from './execution-api.ts';
 import { JobApi, type OpenJob } from './jobs.ts';
 import {
   type ActionRecord,
@@ -153,7 +154,10 @@ export class LocalPipeline {
       region: input.region,
     });
     this.#records = new Records(join(input.stateDir, 'executions'));
-    this.#jobs = new JobApi(input.onUnknownOperation);
+    this.#jobs = new JobApi(
+      input.onUnknownOperation,
+      executionOperations({ pipeline: input.pipeline.name, records: () => this.#records.all() }),
+    );
     const { stages, mode } = this.#definition;
     this.#structure = structureOf(stages);
     this.#locks = new Map(stages.map(({ name }) => [name, new StageLock(mode)]));

@@ -40,6 +40,9 @@ const TARGET = 'CodePipeline_20150709.';
 // CodePipeline's own requests stay far below: 120 KB of variables and a few KB around them.
 const MAX_BODY_BYTES = 1024 * 1024;
 
+/** Another call of CodePipeline's API: gets the parsed body and who sent it, and throws an `ApiError`. */
+export type Operation = (body: unknown, request: IncomingMessage) => unknown;
+
 /**
  * The two calls of CodePipeline's API that a job's function makes, over HTTP as the AWS SDK speaks
  * it (JSON 1.1), with the limits of the service's API model (codepipeline 2015-07-09) enforced.
@@ -51,10 +54,18 @@ export class JobApi {
   readonly #jobs = new Map<string, { finish: (result: JobResult) => void; open: boolean }>();
   readonly #server: Server;
   readonly #onUnknown: (operation: string) => void;
+  readonly #others: Readonly<Record<string, Operation>>;
 
-  /** @param onUnknown called with every operation that was asked for and is not known here. */
-  constructor(onUnknown: (operation: string) => void = () => {}) {
+  /**
+   * @param onUnknown called with every operation that was asked for and is not known here.
+   * @param others what else is known here, by the operation's name.
+   */
+  constructor(
+    onUnknown: (operation: string) => void = () => {},
+    others: Readonly<Record<string, Operation>> = {},
+  ) {
     this.#onUnknown = onUnknown;
+    this.#others = others;
     this.#server = createServer((request, response) => {
       this.#answer(request).then(
         (body) => send(response, 200, body),
@@ -106,14 +117,17 @@ export class JobApi {
     const operation = String(target ?? `${request.method} ${request.url}`).replace(TARGET, '');
     const text = await readBody(request);
     if (operation === 'PutJobSuccessResult') {
-      this.#finish(readResult(SUCCESS, text));
+      this.#finish(readInput(SUCCESS, parsed(text)));
     } else if (operation === 'PutJobFailureResult') {
-      this.#finish(readResult(FAILURE, text));
+      this.#finish(readInput(FAILURE, parsed(text)));
     } else {
+      const other = Object.hasOwn(this.#others, operation) ? this.#others[operation] : undefined;
+      if (other) return other(parsed(text), request);
       this.#onUnknown(operation);
+      const known = ['PutJobSuccessResult', 'PutJobFailureResult', ...Object.keys(this.#others)];
       throw new ApiError(
         'UnknownOperationException',
-        `${operation} is not known here; the local run knows PutJobSuccessResult and PutJobFailureResult`,
+        `${operation} is not known here; the local run knows ${known.join(', ')}`,
       );
     }
     return {};
@@ -140,7 +154,7 @@ export class JobApi {
 }
 
 /** An error in the form that the SDK turns into an exception of this name. */
-class ApiError extends Error {
+export class ApiError extends Error {
   readonly code: string;
   readonly status: number;
 
@@ -248,13 +262,8 @@ interface Report {
   readonly result: JobResult;
 }
 
-function readResult(schema: v.GenericSchema<unknown, Report>, text: string): Report {
-  let input: unknown;
-  try {
-    input = JSON.parse(text);
-  } catch {
-    throw new ApiError('SerializationException', 'The body is not valid JSON');
-  }
+/** @throws ApiError for what does not fit the schema, as the service words it */
+export function readInput<T>(schema: v.GenericSchema<unknown, T>, input: unknown): T {
   const parsed = v.safeParse(schema, input);
   if (parsed.success) return parsed.output;
   // Like the service: how many, then each. The values stay out, a token may say more than it should.
@@ -267,6 +276,14 @@ function readResult(schema: v.GenericSchema<unknown, Report>, text: string): Rep
     'ValidationException',
     `${details.length} validation error${details.length === 1 ? '' : 's'} detected: ${details.join('; ')}`,
   );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError('SerializationException', 'The body is not valid JSON');
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

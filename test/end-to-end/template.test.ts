@@ -24,6 +24,11 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
     immutable: ['assets/*'],
     contentOnDestroy: 'delete',
   },
+  notifications: {
+    name: 'n-site',
+    build: { kind: 'folder', directory: 'public' },
+    notifications: { email: ['jo@example.com'] },
+  },
   'names of its own': {
     name: 'c-site',
     build: { kind: 'folder', directory: 'public' },

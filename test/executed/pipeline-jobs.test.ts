@@ -208,7 +208,7 @@ test('an operation that nobody plays here is named', async () => {
   await expect(client.send(new GetJobDetailsCommand({ jobId: UUID }))).rejects.toMatchObject({
     name: 'UnknownOperationException',
     message:
-      'GetJobDetails is not known here; the local run knows PutJobSuccessResult and PutJobFailureResult',
+      'GetJobDetails is not known here; the local run knows PutJobSuccessResult, PutJobFailureResult',
   });
   expect(unknown).toEqual(['GetJobDetails']);
 });
