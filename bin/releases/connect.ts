@@ -4,6 +4,7 @@ import type { CloudFrontClient } from '@aws-sdk/client-cloudfront';
 import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { Message } from '../../lambda/notify/messages.ts';
 import { siteAt } from '../../lambda/promote/site.ts';
 import type { Site } from '../../lambda/promote/watch.ts';
 import { TIMEOUTS } from '../../lambda/shared/clients.ts';
@@ -16,6 +17,8 @@ import type { LocalRun } from './local.ts';
 
 /** A stack and who talks to it. */
 export interface Connection {
+  /** The stack's name. */
+  readonly stack: string;
   /** Its public address. */
   readonly siteUrl: string;
   readonly bucket: string;
@@ -27,6 +30,8 @@ export interface Connection {
   cloudFront(): Promise<CloudFrontClient>;
   readonly pointer: PointerStore;
   readonly site: Site;
+  /** Tells those who are to be notified; nothing if nobody is. */
+  readonly publish?: (message: Message) => Promise<void>;
   /** Whether a call was begun that may change something, whatever became of it. */
   hasWritten(): boolean;
 }
@@ -39,7 +44,7 @@ export interface Target {
   readonly local: LocalRun | undefined;
 }
 
-/** The stack's outputs that are needed here: see `lib/outputs.ts`. A site with names of its own has one more. */
+/** The stack's outputs that are needed here: see `lib/outputs.ts`. A site with names of its own has one more, and so has one with notifications. */
 const OUTPUTS = ['SiteUrl', 'ContentBucket', 'DistributionId', 'KeyValueStore'] as const;
 
 /**
@@ -88,7 +93,9 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
     new CloudFrontKeyValueStoreClient(settings('CLOUDFRONT_KEYVALUESTORE')),
     noting,
   );
+  const topic = outputs.get('NotificationsTopic');
   return {
+    stack: stackName,
     siteUrl,
     bucket: output('ContentBucket'),
     distributionId: output('DistributionId'),
@@ -98,6 +105,15 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
       const { CloudFrontClient } = await import('@aws-sdk/client-cloudfront');
       return traced(new CloudFrontClient(settings('CLOUDFRONT')), noting);
     },
+    ...(topic && {
+      async publish({ subject, text }: Message) {
+        const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns');
+        const sns = traced(new SNSClient(settings('SNS')));
+        await sns.send(new PublishCommand({ TopicArn: topic, Subject: subject, Message: text }), {
+          abortSignal: signal,
+        });
+      },
+    }),
     pointer: keyValueStore(output('KeyValueStore'), kvs),
     site: local ? siteAt(local) : siteAt(siteUrl, outputs.get('DistributionDomainName')),
     hasWritten: () => wrote,
