@@ -28,11 +28,13 @@ export class SiteStack extends Stack {
 
     const pipeline = new Pipeline(this, 'Pipeline', { config, upload, promote, invalidate });
 
-    new Prune(this, 'Prune', { config, hosting });
+    const prune = new Prune(this, 'Prune', { config, hosting });
 
-    const { notifications } = config;
-    if (notifications) {
-      new Notifications(this, 'Notifications', { notifications, config, hosting, pipeline });
+    if (config.notifications) {
+      const functions = { upload, promote, invalidate, prune };
+      new Notifications(this, 'Notifications', {
+        ...{ notifications: config.notifications, config, hosting, pipeline, functions },
+      });
     }
 
     new Outputs(this, 'Outputs', { hosting, pipeline });

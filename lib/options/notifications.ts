@@ -20,8 +20,8 @@ export interface NotificationsConfig {
   readonly topicArn?: string;
 
   /**
-   * Whether CloudWatch watches the site and its functions: eight alarms, 0.10 US dollars a month each. What they watch is
-   * in docs/monitoring.md.
+   * Whether CloudWatch watches the site and its functions: eight alarms, 0.90 US dollars a month together. What they
+   * watch is in docs/monitoring.md. Outside us-east-1 two of them are in a second stack: `cdk deploy --all`.
    *
    * @default true
    */

@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import type { ResolvedConfig } from '../config.ts';
 import type { Hosting } from '../hosting/hosting.ts';
 import { SiteFunction } from '../release/site-function.ts';
+import { Alarms, type AlarmsProps } from './alarms.ts';
 import type { Pipeline } from './pipeline.ts';
 
 export interface NotificationsProps {
@@ -15,6 +16,8 @@ export interface NotificationsProps {
   readonly config: ResolvedConfig;
   readonly hosting: Hosting;
   readonly pipeline: Pipeline;
+  /** What the alarms watch. */
+  readonly functions: AlarmsProps['functions'];
 }
 
 /** Tells people by mail, or on a topic that they have, what became of a release, and of an alarm. */
@@ -24,7 +27,7 @@ export class Notifications extends Construct {
 
   constructor(scope: Construct, id: string, props: NotificationsProps) {
     super(scope, id);
-    const { notifications, config, hosting, pipeline } = props;
+    const { notifications, config, hosting, pipeline, functions } = props;
     const { pipelineArn } = pipeline.pipeline;
     this.topic = this.createTopic(notifications);
     for (const address of notifications.email) {
@@ -65,6 +68,10 @@ export class Notifications extends Construct {
       resources: [pipelineArn],
       detail: { state: ['STARTED'], type: { category: ['Approval'] } },
     });
+
+    if (notifications.alarms) {
+      new Alarms(this, 'Alarms', { hosting, pipeline, functions, notifications: this });
+    }
 
     new CfnOutput(this, 'TopicArn', {
       description: 'Where notifications go: npm run releases tells there what it did',

@@ -12,6 +12,7 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   'AWS::Route53::RecordSet':
     'the local edge is reached by an address of this machine; what a request is for, its Host header says',
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
+  'AWS::CloudWatch::Alarm': 'nothing is measured here; what fails is said on the terminal',
   'AWS::SNS::TopicPolicy':
     'one user runs everything here; what the policies allow is tested on the template',
   'Custom::S3AutoDeleteObjects':

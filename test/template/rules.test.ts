@@ -140,6 +140,13 @@ describe('npx cdk synth', () => {
     execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`), ...others]);
   });
 
+  test.runIf(cfnLint)('and so does that of a site with notifications', () => {
+    const file = join(out, 'notifications.template.json');
+    const notifications = { email: ['jo@example.com'] };
+    writeFileSync(file, JSON.stringify(aTemplate({ notifications }).toJSON()));
+    execFileSync('cfn-lint', ['--non-zero-exit-code', 'error', '--format', 'parseable', file]);
+  });
+
   test.runIf(cfnLint)('and so does that of a site with names of its own', () => {
     const file = join(out, 'domain.template.json');
     const domain = aStack({ domain: ZONE_DOMAIN, immutable: ['assets/*'] });
