@@ -7,6 +7,7 @@ import { type DeploymentWindowConfig, deploymentWindow } from './options/deploym
 import { type DomainConfig, domain } from './options/domain.ts';
 import { type EnvironmentConfig, environments, withOverrides } from './options/environments.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
+import { type NotificationsConfig, notifications } from './options/notifications.ts';
 import { rulesFile } from './options/rules-files.ts';
 import { type SourceConfig, source } from './options/source.ts';
 import { healthHasNoRedirect, type UrlsConfig, urls } from './options/urls.ts';
@@ -183,6 +184,13 @@ export interface SiteConfig {
    * @default false
    */
   readonly headersFile?: boolean;
+
+  /**
+   * Who is told when a release is published, failed or rolled back, waits for an approval, or an alarm goes off.
+   *
+   * @default - nobody
+   */
+  readonly notifications?: NotificationsConfig;
 }
 
 /** Which releases the daily clean-up leaves, besides those that it never deletes. */
@@ -322,6 +330,7 @@ export function resolveConfigs(
   const siteName = rest.name;
   const production = {
     domain: undefined,
+    notifications: undefined,
     ...rest,
     environment: undefined,
     production: true,
@@ -366,7 +375,15 @@ function environmentOf(
     );
   }
   if (problems.length > before) return undefined;
-  return { domain: undefined, ...checked.output, name, environment, production: false, siteName };
+  return {
+    domain: undefined,
+    notifications: undefined,
+    ...checked.output,
+    name,
+    environment,
+    production: false,
+    siteName,
+  };
 }
 
 /** CloudFront gives a host name to one distribution only. */
@@ -519,6 +536,7 @@ const siteConfig = options({
   environments,
   redirectsFile: rulesFile,
   headersFile: rulesFile,
+  notifications: v.optional(notifications),
 });
 
 const { name: _name, environments: _environments, ...shared } = siteConfig.entries;

@@ -4,6 +4,7 @@ import type { ResolvedConfig } from './config.ts';
 import { tidyBucketEmptying } from './emptying.ts';
 import { Hosting } from './hosting/hosting.ts';
 import { Outputs } from './outputs.ts';
+import { Notifications } from './pipeline/notifications.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { Invalidate } from './release/invalidate.ts';
 import { Promote } from './release/promote.ts';
@@ -34,7 +35,14 @@ export class SiteStack extends Stack {
       siteUrl,
     });
 
-    new Prune(this, 'Prune', { config, hosting });
+    const prune = new Prune(this, 'Prune', { config, hosting });
+
+    if (config.notifications) {
+      const functions = { upload, promote, invalidate, prune };
+      new Notifications(this, 'Notifications', {
+        ...{ notifications: config.notifications, config, hosting, pipeline, functions },
+      });
+    }
 
     new Outputs(this, 'Outputs', { config, hosting, pipeline });
     tidyBucketEmptying(this);

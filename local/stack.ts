@@ -8,12 +8,15 @@ import { LocalKeyValueStore, type ReaderOptions } from './aws/key-value-store.ts
 import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
 import { accessKeyIdOf, Credentials, type ServiceOptions } from './aws/service.ts';
+import { Topics } from './aws/topics.ts';
+import { Deliveries, functionIn } from './deliveries.ts';
 import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import type { Approvals } from './pipeline/approvals.ts';
+import { busEventOf } from './pipeline/bus-events.ts';
 import type { Clock } from './pipeline/clock.ts';
 import { type ControlFile, ControlServer, type RefUpdate } from './pipeline/control.ts';
 import { type ExecutionHandle, LocalPipeline, type ObjectVersion } from './pipeline/engine.ts';
@@ -184,10 +187,15 @@ export class LocalStack {
   /** The names of the functions that `runSchedules` invokes. @throws Error for another target of a schedule */
   scheduledFunctions(): string[] {
     return this.parts.rules.scheduledTargets().map((target) => {
-      const name = /:function:([^:]+)$/.exec(target)?.[1];
+      const name = functionIn(target);
       if (name !== undefined) return name;
       throw new Error(`${target}: the local run knows schedules of Lambda functions`);
     });
+  }
+
+  /** Resolves when what EventBridge would have delivered by now is done with. */
+  async delivered(): Promise<void> {
+    await this.parts.deliveries.settled();
   }
 
   /** Ends everything, processes included. Executions on their way end as stopped. */
@@ -200,6 +208,7 @@ interface Parts {
   readonly events: PipelineEvents;
   readonly functions: LocalFunctions;
   readonly rules: EventRules;
+  readonly deliveries: Deliveries;
   readonly pipeline: LocalPipeline;
   readonly edge: Edge;
   readonly assembly: Assembly;
@@ -293,6 +302,7 @@ async function bringUp(
         Object.entries(assembly.outputs).map(([name, value]) => [name, String(value)]),
       ),
     },
+    topics: topicsOf(assembly, join(state, 'messages'), options.log),
   });
   closers.push(() => queries.close());
 
@@ -383,6 +393,15 @@ async function bringUp(
     pushTrigger(rules, assembly, pipeline.codeCommitRepository, pipelineArn) ??
     pathTrigger(pipeline, repository);
   const uploads = pipeline.uploads && new Uploads(pipeline.uploads, s3, pipeline);
+  const deliveries = new Deliveries({
+    ...{ environment: assembly.environment, rules, log: options.log },
+    invoke: (name, event, invocation) => functions.invoke(name, event, invocation),
+  });
+  closers.push(() => deliveries.stop());
+  events.listen((event) => {
+    const told = busEventOf(event, { name: resource.ref, arn: pipelineArn });
+    if (told) deliveries.deliver(told, event.time);
+  });
   const onEvent = (event: BusEvent) => {
     if (rules.targetsOf(event).includes(pipelineArn)) uploads?.onCreated(event);
   };
@@ -404,6 +423,7 @@ async function bringUp(
     AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE: storeUrl,
     AWS_ENDPOINT_URL_CODEPIPELINE: codePipelineUrl,
     AWS_ENDPOINT_URL_CLOUDFORMATION: queryUrl,
+    AWS_ENDPOINT_URL_SNS: queryUrl,
     AWS_ENDPOINT_URL_STS: queryUrl,
   });
   const { port } = await edge.listen(options.port);
@@ -423,6 +443,7 @@ async function bringUp(
     events,
     functions,
     rules,
+    deliveries,
     pipeline,
     edge,
     assembly,
@@ -489,6 +510,27 @@ function pushTrigger(
         },
       })
       .includes(pipelineArn);
+}
+
+/** The template's topics, and one that notifications name and that is another's. */
+function topicsOf(assembly: Assembly, folder: string, log: (line: string) => void): Topics {
+  const { NotificationsTopic: other } = assembly.outputs;
+  const topics = new Map<string, string[]>(
+    [
+      ...assembly.ofType('AWS::SNS::Topic').map(({ ref }) => ref),
+      ...(other ? [String(other)] : []),
+    ].map((arn) => [arn, []]),
+  );
+  for (const { logicalId, type, properties } of assembly.ofType('AWS::SNS::Subscription')) {
+    const { Protocol, TopicArn, Endpoint } = properties;
+    if (Protocol !== 'email') {
+      throw new Error(
+        `${logicalId} (${type}): Protocol: got ${Protocol}; the local run knows email`,
+      );
+    }
+    topics.get(TopicArn)?.push(Endpoint);
+  }
+  return new Topics({ topics, folder, log });
 }
 
 const named = ({ logicalId, ref, properties }: Resource) => ({ logicalId, name: ref, properties });

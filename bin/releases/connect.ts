@@ -5,6 +5,7 @@ import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyval
 import type { CodePipelineClient } from '@aws-sdk/client-codepipeline';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { Message } from '../../lambda/notify/messages.ts';
 import { siteAt } from '../../lambda/promote/site.ts';
 import type { Site } from '../../lambda/promote/watch.ts';
 import { TIMEOUTS } from '../../lambda/shared/clients.ts';
@@ -17,6 +18,8 @@ import type { LocalRun } from './local.ts';
 
 /** A stack and who talks to it. */
 export interface Connection {
+  /** The stack's name. */
+  readonly stack: string;
   /** Its public address. */
   readonly siteUrl: string;
   readonly bucket: string;
@@ -31,6 +34,8 @@ export interface Connection {
   codePipeline(): Promise<CodePipelineClient>;
   readonly pointer: PointerStore;
   readonly site: Site;
+  /** Tells those who are to be notified; nothing if nobody is. */
+  readonly publish?: (message: Message) => Promise<void>;
   /** Whether a call was begun that may change something, whatever became of it. */
   hasWritten(): boolean;
 }
@@ -43,7 +48,7 @@ export interface Target {
   readonly local: LocalRun | undefined;
 }
 
-/** The stack's outputs that are needed here: see `lib/outputs.ts`. A site with names of its own has one more. */
+/** The stack's outputs that are needed here: see `lib/outputs.ts`. A site with names of its own has one more, and so has one with notifications. */
 const OUTPUTS = ['SiteUrl', 'ContentBucket', 'DistributionId', 'KeyValueStore'] as const;
 
 /**
@@ -92,7 +97,9 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
     new CloudFrontKeyValueStoreClient(settings('CLOUDFRONT_KEYVALUESTORE')),
     noting,
   );
+  const topic = outputs.get('NotificationsTopic');
   return {
+    stack: stackName,
     siteUrl,
     bucket: output('ContentBucket'),
     distributionId: output('DistributionId'),
@@ -107,6 +114,15 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Conn
       const { CodePipelineClient } = await import('@aws-sdk/client-codepipeline');
       return traced(new CodePipelineClient(settings('CODEPIPELINE')), noting);
     },
+    ...(topic && {
+      async publish({ subject, text }: Message) {
+        const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns');
+        const sns = traced(new SNSClient(settings('SNS')));
+        await sns.send(new PublishCommand({ TopicArn: topic, Subject: subject, Message: text }), {
+          abortSignal: signal,
+        });
+      },
+    }),
     pointer: keyValueStore(output('KeyValueStore'), kvs),
     site: local ? siteAt(local) : siteAt(siteUrl, outputs.get('DistributionDomainName')),
     hasWritten: () => wrote,

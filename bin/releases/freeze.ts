@@ -1,8 +1,9 @@
 import { freeze as freezeStore, unfreeze as unfreezeStore } from '../../lambda/shared/freeze.ts';
 import type { Freeze } from '../../lib/release/contract.ts';
 import { listingOf, type Pointers, pointersOf, type Release, releaseOf } from './catalogue.ts';
+import { notify } from './notify.ts';
 import { type Answer, type Operator, timeOf } from './operator.ts';
-import { agreeTo, publishedAnswer, unfrozen } from './promote.ts';
+import { agreeTo, notifyOfPromotion, publishedAnswer, unfrozen } from './promote.ts';
 import { publish } from './publish.ts';
 import { frozenSince } from './texts.ts';
 
@@ -12,6 +13,7 @@ export async function freeze(reason: string, operator: Operator): Promise<Answer
   const at = new Date(clock.now()).toISOString();
   const frozen: Freeze = { by: connection.by, reason, at };
   const before = await freezeStore(frozen, connection.pointer, timeOf(operator));
+  await notify({ kind: 'frozen', reason }, operator);
   return {
     text: [
       ...(before ? [`It was frozen before: ${frozenSince(before)}`] : []),
@@ -34,6 +36,7 @@ export async function unfreeze(
     await agreeTo(agreed, `Unfreeze, and make release ${agreed} live?`, pointers, operator);
   }
   const ended = await unfreezeStore(connection.pointer, timeOf(operator));
+  if (ended) await notify({ kind: 'unfrozen' }, operator);
   const said = ended
     ? `Publishing is no longer frozen. ${frozenSince(ended).replace(' is ', ' was ')}`
     : 'Publishing was not frozen.';
@@ -64,6 +67,7 @@ export async function unfreeze(
   }
   // What was pushed since goes live by itself, and maybe just now.
   const published = unfrozen(kept, await publish(kept, { onlyForward: true }, operator));
+  await notifyOfPromotion(published, operator);
   const { text, json } = await publishedAnswer(published, operator);
   return { text, json: { ended: ended ?? null, promoted: json } };
 }

@@ -2,6 +2,7 @@ import type { FlipOptions, Frozen } from '../../lambda/shared/pointer.ts';
 import type { Freeze } from '../../lib/release/contract.ts';
 import { listingOf, type Pointers, pointersOf, releaseOf, uploadedAt } from './catalogue.ts';
 import { Refused } from './errors.ts';
+import { notify } from './notify.ts';
 import type { Answer, Operator } from './operator.ts';
 import { type Published, publish } from './publish.ts';
 import { count, frozenSince, when } from './texts.ts';
@@ -18,6 +19,7 @@ export async function promote(
   if (frozen && !evenFrozen && live?.id !== id) throw notWhileFrozen(id, frozen, live?.id);
   await agreeTo(id, `Make release ${id} live?`, pointers, operator);
   const published = unfrozen(id, await publish(id, { evenFrozen }, operator));
+  await notifyOfPromotion(published, operator);
   return publishedAnswer(published, operator);
 }
 
@@ -41,7 +43,19 @@ export async function rollback(
     }),
   };
   const published = unfrozen(id, await publish(id, options, operator));
+  if (published.changed) {
+    const previousId = published.previous;
+    await notify({ kind: 'rolled back', releaseId: id, previousId, freeze: reason }, operator);
+  } else if (reason !== undefined) {
+    await notify({ kind: 'frozen', reason }, operator);
+  }
   return publishedAnswer(published, operator);
+}
+
+/** Not of a release that was live already: for visitors nothing has changed. */
+export async function notifyOfPromotion(published: Published, operator: Operator): Promise<void> {
+  const { changed, id: releaseId, previous: previousId } = published;
+  if (changed) await notify({ kind: 'promoted', releaseId, previousId }, operator);
 }
 
 /**

@@ -18,6 +18,9 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     Name: 'a label for the console; the destination is found by its ARN',
   },
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
+  'AWS::CloudWatch::Alarm': 'nothing is measured here; what fails is said on the terminal',
+  'AWS::SNS::TopicPolicy':
+    'one user runs everything here; what the policies allow is tested on the template',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',
 

@@ -122,6 +122,14 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
   'AWS::S3::BucketPolicy': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::Lambda::EventInvokeConfig': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::Lambda::Permission': ({ name }) => ({ ref: name, attributes: {} }),
+  'AWS::SNS::Topic': (subject) => {
+    const topicArn = arn('sns', subject, subject.name);
+    return { ref: topicArn, attributes: { TopicArn: topicArn, TopicName: subject.name } };
+  },
+  'AWS::SNS::Subscription': (subject) => ({
+    ref: arn('sns', subject, `${subject.name}:${uuid(subject.digits)}`),
+    attributes: {},
+  }),
   'AWS::Events::Rule': (subject) => ({
     ref: subject.name,
     attributes: { Arn: arn('events', subject, `rule/${subject.name}`) },

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
+import type { Topics } from './topics.ts';
 import { toXml } from './xml.ts';
 
 export interface LocalQueryApiOptions extends ServiceOptions {
@@ -11,6 +12,8 @@ export interface LocalQueryApiOptions extends ServiceOptions {
     /** Resolved, by name. */
     readonly outputs: Readonly<Record<string, string>>;
   };
+  /** @default - there is none */
+  readonly topics?: Topics;
 }
 
 interface Operation {
@@ -33,11 +36,16 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     action: 'sts:GetCallerIdentity',
     parameters: [],
   },
+  '2010-03-31 Publish': {
+    namespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
+    action: 'sns:Publish',
+    parameters: ['TopicArn', 'Subject', 'Message'],
+  },
 };
 
 /**
- * CloudFormation and STS, as far as somebody asks them what the stack consists of and who they are: one
- * server for both.
+ * CloudFormation, STS and SNS, as far as somebody asks them what the stack consists of and who they are, and
+ * publishes a message: one server for all.
  */
 export class LocalQueryApi extends LocalService {
   readonly #options: LocalQueryApiOptions;
@@ -67,9 +75,11 @@ export class LocalQueryApi extends LocalService {
       if (['Action', 'Version', ...parameters].includes(parameter)) continue;
       throw this.unknown(400, 'InvalidParameterValue', `${name}: ${parameter}`);
     }
-    const describes = name === 'DescribeStacks';
-    this.authorise({ principal, action, resource: describes ? this.#stackId : '*' });
-    const result = describes ? this.#stacks(body.get('StackName')) : this.#caller(principal);
+    const topicArn = body.get('TopicArn') ?? '';
+    const resource =
+      name === 'DescribeStacks' ? this.#stackId : name === 'Publish' ? topicArn : '*';
+    this.authorise({ principal, action, resource });
+    const result = this.#resultOf(name, body, principal);
     const text = toXml({
       [`${name}Response`]: {
         '@xmlns': namespace,
@@ -82,6 +92,26 @@ export class LocalQueryApi extends LocalService {
       'content-length': Buffer.byteLength(text),
     });
     response.end(text);
+  }
+
+  #resultOf(name: string, body: URLSearchParams, principal: string): object {
+    switch (name) {
+      case 'DescribeStacks':
+        return this.#stacks(body.get('StackName'));
+      case 'Publish':
+        return this.#publish(body);
+      default:
+        return this.#caller(principal);
+    }
+  }
+
+  #publish(body: URLSearchParams) {
+    const [topicArn = '', subject = '', message = ''] = ['TopicArn', 'Subject', 'Message'].map(
+      (name) => body.get(name) ?? '',
+    );
+    const { topics } = this.#options;
+    if (!topics) throw new ServiceError(404, 'NotFound', 'Topic does not exist');
+    return { MessageId: topics.publish(topicArn, subject, message) };
   }
 
   #stacks(name: string | null) {

@@ -18,6 +18,7 @@ import {
 } from './definition.ts';
 import type { DeploymentWindow } from './deployment-window.ts';
 import type { FinalStatus, PipelineEvent } from './events.ts';
+import { executionOperations } from './execution-api.ts';
 import { JobApi, type OpenJob } from './jobs.ts';
 import {
   type ActionRecord,
@@ -175,16 +176,17 @@ export class LocalPipeline {
     });
     this.#records = new Records(join(input.stateDir, 'executions'));
     const { stages, mode } = this.#definition;
-    this.#jobs = new JobApi(
-      input.onUnknownOperation,
-      approvalOperations({
+    const records = () => this.#records.all();
+    this.#jobs = new JobApi(input.onUnknownOperation, {
+      ...approvalOperations({
         pipeline: input.pipeline,
         stages,
         approvals: this.approvals,
-        records: () => this.#records.all(),
+        records,
         authorise: input.authorise ?? (() => 'somebody'),
       }),
-    );
+      ...executionOperations({ pipeline: input.pipeline.name, records }),
+    });
     this.#structure = structureOf(stages);
     this.#clock = input.clock ?? systemClock;
     this.#locks = new Map(

@@ -25,6 +25,11 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
     contentOnDestroy: 'delete',
     accessLogs: {},
   },
+  notifications: {
+    name: 'n-site',
+    build: { kind: 'folder', directory: 'public' },
+    notifications: { email: ['jo@example.com'] },
+  },
   'names of its own': {
     name: 'c-site',
     build: { kind: 'folder', directory: 'public' },

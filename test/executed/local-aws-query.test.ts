@@ -1,13 +1,17 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   CloudFormationClient,
   DescribeStacksCommand,
   ListStacksCommand,
 } from '@aws-sdk/client-cloudformation';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { expect, onTestFinished, test } from 'vitest';
 import { LocalQueryApi } from '../../local/aws/query-api.ts';
 import type { Call } from '../../local/aws/service.ts';
-import { ACCOUNT, clientOptions, KEYS, raw, started } from '../support/local-aws.ts';
+import { Topics } from '../../local/aws/topics.ts';
+import { ACCOUNT, clientOptions, KEYS, raw, scratch, started } from '../support/local-aws.ts';
 
 async function aService(allow?: (call: Call) => boolean) {
   const unknown: string[] = [];
@@ -113,4 +117,53 @@ test('what it does not know is an error for the caller and a line for the termin
     'AssumeRole of version 2011-06-15',
     'DescribeStacks: NextToken',
   ]);
+});
+
+test('a message is kept and shown, and what SNS does not take is refused in its words', async () => {
+  const folder = await scratch();
+  const shown: string[] = [];
+  const topic = `arn:aws:sns:eu-west-1:${ACCOUNT}:web`;
+  const calls: Call[] = [];
+  const endpoint = await started(
+    new LocalQueryApi({
+      ...{ accountId: ACCOUNT, region: 'eu-west-1', stack: { name: 'shop', outputs: {} } },
+      onCall: (call) => calls.push(call),
+      topics: new Topics({
+        topics: new Map([[topic, ['jo@example.com']]]),
+        folder,
+        log: (line) => shown.push(line),
+      }),
+    }),
+  );
+  const sns = new SNSClient(clientOptions(endpoint));
+  onTestFinished(() => sns.destroy());
+  const publish = (over: { TopicArn?: string; Subject?: string; Message?: string }) =>
+    sns.send(
+      new PublishCommand({
+        TopicArn: topic,
+        Subject: 'Hello',
+        Message: 'One.\n\nTwo é\n',
+        ...over,
+      }),
+    );
+
+  const { MessageId } = await publish({});
+  const files = readdirSync(folder);
+  expect(files).toEqual([expect.stringContaining(String(MessageId))]);
+  expect(readFileSync(join(folder, String(files[0])), 'utf8')).toMatch(
+    /^To: jo@example.com\nDate: .*Z\nSubject: Hello\n\nOne.\n\nTwo é\n$/,
+  );
+  expect(shown).toEqual(['Message to jo@example.com: Hello', '  One.', '', '  Two é']);
+  expect(calls).toEqual([{ principal: 'a test', action: 'sns:Publish', resource: topic }]);
+
+  await expect(publish({ TopicArn: `${topic}2` })).rejects.toMatchObject({
+    name: 'NotFoundException',
+  });
+  for (const Subject of ['x'.repeat(100), 'a\nb', 'é']) {
+    await expect(publish({ Subject })).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: 'Invalid parameter: Subject',
+    });
+  }
+  expect(readdirSync(folder)).toEqual(files);
 });

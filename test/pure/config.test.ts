@@ -204,7 +204,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, environments',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, environments, notifications',
   ]);
 });
 
@@ -672,7 +672,7 @@ describe('environments', () => {
       `  - environments.production: got "production"; use lower-case letters, digits and hyphens, starting with a letter, and not 'production', which is the config itself`,
       '  - environments.demo: got true; use an object with the options that differ',
       `  - environments.staging.source.branch: got "a..b"; use a branch name such as 'main'`,
-      '  - environments.staging.sorce: no such option; use one of source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow',
+      '  - environments.staging.sorce: no such option; use one of source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, notifications',
       '  - environments.qa.health.deadlineSeconds: got 1; use a whole number of seconds from 30 to 3600',
     ]);
   });
@@ -862,4 +862,63 @@ describe('a deployment window', () => {
       `  - deploymentWindow.${complaint}`,
     ]);
   });
+});
+
+const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:web';
+
+test('notifications are off unless somebody is named, and alarms come with them', () => {
+  expect(resolveConfig({ name: 'shop' }).notifications).toBeUndefined();
+  expect(
+    resolveConfig({ name: 'shop', notifications: { email: ['jo@example.com'] } }).notifications,
+  ).toEqual({ email: ['jo@example.com'], alarms: true });
+  expect(
+    resolveConfig({ name: 'shop', notifications: { topicArn: TOPIC, alarms: false } })
+      .notifications,
+  ).toEqual({ email: [], topicArn: TOPIC, alarms: false });
+});
+
+test('of notifications every mistake is named, all of them together', () => {
+  expect(
+    complaintsAbout({
+      name: 'shop',
+      notifications: {
+        email: ['jo', 'jo@example.com, al@example.com'],
+        topicArn: `${TOPIC}.fifo`,
+        alarms: 'all',
+        slack: 'x',
+      },
+    }),
+  ).toEqual([
+    'site.config.ts:',
+    '  - notifications.email.0: got "jo"; use an address, such as web@example.com',
+    '  - notifications.email.1: got "jo@example.com, al@example.com"; use an address, such as web@example.com',
+    `  - notifications.topicArn: got "${TOPIC}.fifo"; use the ARN of an SNS topic that is not FIFO, such as arn:aws:sns:eu-west-1:123456789012:web`,
+    '  - notifications.alarms: got "all"; use true or false',
+    '  - notifications.slack: no such option; use one of email, topicArn, alarms',
+  ]);
+});
+
+test.each<[unknown, string]>([
+  [
+    {},
+    'notifications: got {"email":[],"alarms":true}; name at least one address in email, or a topic in topicArn',
+  ],
+  [
+    { email: [] },
+    'notifications: got {"email":[],"alarms":true}; name at least one address in email, or a topic in topicArn',
+  ],
+  [
+    { email: ['a@b.c', 'a@b.c'] },
+    'notifications.email: got ["a@b.c","a@b.c"]; name every address once',
+  ],
+  [
+    { email: 'a@b.c' },
+    `notifications.email: got "a@b.c"; use a list of addresses, such as ['web@example.com']`,
+  ],
+  [true, 'notifications: got true; use an object with email, topicArn, alarms'],
+])('notifications %j', (notifications, complaint) => {
+  expect(complaintsAbout({ name: 'shop', notifications })).toEqual([
+    'site.config.ts:',
+    `  - ${complaint}`,
+  ]);
 });

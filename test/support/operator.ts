@@ -65,6 +65,8 @@ export class OperatorFake {
   /** To each question. */
   agrees = (_question: string): boolean => true;
   asks = true;
+  /** Takes what others are told; nothing where nobody is. */
+  publish: Operator['connection']['publish'];
   /** Without an answer: whatever is live. */
   site: () => string | undefined = () => undefined;
 
@@ -120,6 +122,8 @@ export class OperatorFake {
     const cloudFront = { send: async () => ({ Invalidation: { Id: 'I1', Status: 'Completed' } }) };
     return {
       connection: {
+        stack: 'a-site',
+        ...(this.publish && { publish: this.publish }),
         siteUrl: 'https://site',
         bucket: 'content',
         distributionId: 'E1A2B3C4D5E6F7',

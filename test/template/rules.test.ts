@@ -42,6 +42,11 @@ describe("cdk-nag's AwsSolutions pack", () => {
   test.each<[string, Partial<SiteConfig>]>([
     ['the default stack', {}],
     ['pool patterns', { immutable: ['assets/*', '_next/static/*'] }],
+    ['notifications by mail', { notifications: { email: ['jo@example.com'] } }],
+    [
+      'notifications to a topic',
+      { notifications: { topicArn: 'arn:aws:sns:eu-west-1:123456789012:web' } },
+    ],
     ['URL styles', { urls: { style: 'file', fallback: 'single-page' } }],
     ['content that goes with the stack', { contentOnDestroy: 'delete' }],
     ['access logs', { accessLogs: {} }],
@@ -150,6 +155,13 @@ describe('npx cdk synth', () => {
     });
     // In one call: it takes longer to start than to look at a template.
     execFileSync('cfn-lint', [...lint, join(out, `${config.name}.template.json`), ...others]);
+  });
+
+  test.runIf(cfnLint)('and so does that of a site with notifications', () => {
+    const file = join(out, 'notifications.template.json');
+    const notifications = { email: ['jo@example.com'] };
+    writeFileSync(file, JSON.stringify(aTemplate({ notifications }).toJSON()));
+    execFileSync('cfn-lint', ['--non-zero-exit-code', 'error', '--format', 'parseable', file]);
   });
 
   test.runIf(cfnLint)('and so does that of a site with names of its own', () => {
