@@ -514,11 +514,11 @@ const siteConfig = options({
   retention: v.optional(retention, {}),
   urls: v.optional(urls, {}),
   accessLogs: v.optional(accessLogs),
+  redirectsFile: rulesFile,
+  headersFile: rulesFile,
   approval,
   deploymentWindow,
   environments,
-  redirectsFile: rulesFile,
-  headersFile: rulesFile,
 });
 
 const { name: _name, environments: _environments, ...shared } = siteConfig.entries;
