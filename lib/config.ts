@@ -531,11 +531,11 @@ const siteConfig = options({
   retention: v.optional(retention, {}),
   urls: v.optional(urls, {}),
   accessLogs: v.optional(accessLogs),
+  redirectsFile: rulesFile,
+  headersFile: rulesFile,
   approval,
   deploymentWindow,
   environments,
-  redirectsFile: rulesFile,
-  headersFile: rulesFile,
   notifications: v.optional(notifications),
 });
 

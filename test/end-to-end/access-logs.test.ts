@@ -78,11 +78,11 @@ test('every request is a line with the fields of the template and the release th
       ),
     ).toEqual([
       ['/', '503', 'FunctionGeneratedResponse', '*', '-'],
-      ['/', '200', 'Hit', '*', one],
+      ['/', '200', 'Miss', '*', one],
       ['/', '200', 'Hit', '*', one],
       ['/assets/a-1234.js', '200', 'Miss', '/assets/*', '-'],
       ['/no-such-page', '404', 'Error', '*', one],
-      ['/', '200', 'Hit', '*', two],
+      ['/', '200', 'Miss', '*', two],
       ['/no-such-page', '404', 'Error', '*', two],
     ]);
     expect(lines()[0]).toMatchObject({
