@@ -111,9 +111,9 @@ describe('what nobody reads', () => {
   });
 
   test('counts for a resource without properties too', () => {
-    const assembly = anAssembly({ Resources: { Topic: { Type: 'AWS::SNS::Topic' } } });
+    const assembly = anAssembly({ Resources: { Queue: { Type: 'AWS::SQS::Queue' } } });
     expect(() => assembly.assertAllHonoured()).toThrow(
-      '  - Topic (AWS::SNS::Topic): the whole resource',
+      '  - Queue (AWS::SQS::Queue): the whole resource',
     );
   });
 });
