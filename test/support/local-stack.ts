@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,7 @@ const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Removed at the end of the test file that asked for them. */
 const temporary: string[] = [];
+let synthesised: string | undefined;
 
 export async function aDirectory(name: string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), `${name}-`));
@@ -24,18 +26,27 @@ export async function aDirectory(name: string): Promise<string> {
 }
 
 export async function removeDirectories(): Promise<void> {
+  synthesised = undefined;
   await Promise.all(temporary.splice(0).map((path) => rm(path, { recursive: true, force: true })));
 }
 
 /** A cloud assembly of any config, functions bundled, made in this process. */
 export async function anAssembly(config: SiteConfig): Promise<string> {
-  const outdir = await aDirectory('assembly');
-  const app = new App({ outdir, context: cdkJson.context });
+  // Always the same folder: CDK then remembers the functions that it has bundled for an earlier config.
+  if (synthesised === undefined) {
+    synthesised = mkdtempSync(join(tmpdir(), 'synthesised-'));
+    temporary.push(synthesised);
+  }
+  const app = new App({ outdir: synthesised, context: cdkJson.context });
   for (const resolved of resolveConfigs(config)) {
     new SiteStack(app, resolved.name, { config: resolved, env: { region: 'us-east-1' } });
   }
   app.synth();
-  return outdir;
+  const assembly = mkdtempSync(join(tmpdir(), 'assembly-'));
+  temporary.push(assembly);
+  // At once, before another test makes its own there.
+  cpSync(synthesised, assembly, { recursive: true });
+  return assembly;
 }
 
 export interface StartedStack {
