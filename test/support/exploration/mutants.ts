@@ -319,8 +319,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lambda/upload/ports.ts',
     edits: [
       [
-        "return ChecksumSHA256 === sha256 ? 'same' : 'other';",
-        "return ChecksumSHA256 === sha256 ? 'same' : 'same';",
+        "if (ChecksumSHA256 !== sha256) return 'other';",
+        "if (ChecksumSHA256 !== sha256) return 'same';",
       ],
     ],
     plot: 'two uploads with other bytes under the same name in the pool',
