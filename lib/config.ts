@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { type AccessLogsConfig, accessLogs } from './options/access-logs.ts';
 import { type ApprovalConfig, approval } from './options/approval.ts';
 import { type BuildConfig, build } from './options/build.ts';
-import { atLeastOne, options, text } from './options/checks.ts';
+import { atLeastOne, options, text, wholeNumber } from './options/checks.ts';
 import { type DeploymentWindowConfig, deploymentWindow } from './options/deployment-window.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
 import { type EnvironmentConfig, environments, withOverrides } from './options/environments.ts';
@@ -479,30 +479,16 @@ const health = options({
     ),
     '/',
   ),
-  deadlineSeconds: v.optional(
-    // Less is over before every edge knows the release; more is not watching any more.
-    v.pipe(
-      v.number(DEADLINE),
-      v.integer(DEADLINE),
-      v.minValue(30, DEADLINE),
-      v.maxValue(3_600, DEADLINE),
-    ),
-    120,
-  ),
+  // Less is over before every edge knows the release; more is not watching any more.
+  deadlineSeconds: wholeNumber(30, 3_600, 120, DEADLINE),
 });
 
 const NEWEST = 'use a whole number from 1 to 10000';
 const DAYS = 'use a whole number of days from 0 to 3650';
 
 const retention = options({
-  newest: v.optional(
-    v.pipe(v.number(NEWEST), v.integer(NEWEST), v.minValue(1, NEWEST), v.maxValue(10_000, NEWEST)),
-    10,
-  ),
-  days: v.optional(
-    v.pipe(v.number(DAYS), v.integer(DAYS), v.minValue(0, DAYS), v.maxValue(3_650, DAYS)),
-    30,
-  ),
+  newest: wholeNumber(1, 10_000, 10, NEWEST),
+  days: wholeNumber(0, 3_650, 30, DAYS),
 });
 
 /** CDK makes CloudFront's names of it, which have 64 characters. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { options } from './checks.ts';
+import { options, wholeNumber } from './checks.ts';
 
 /** What is kept of every request, and how long. An empty object turns it on with all defaults. */
 export interface AccessLogsConfig {
@@ -22,9 +22,6 @@ export interface AccessLogsConfig {
 const DAYS = 'use a whole number of days from 1 to 3650';
 
 export const accessLogs = options({
-  days: v.optional(
-    v.pipe(v.number(DAYS), v.integer(DAYS), v.minValue(1, DAYS), v.maxValue(3_650, DAYS)),
-    90,
-  ),
+  days: wholeNumber(1, 3_650, 90, DAYS),
   ipAddresses: v.optional(v.boolean('use true or false'), false),
 });

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { options } from './checks.ts';
+import { options, wholeNumber } from './checks.ts';
 
 /** What whoever approves a release reads, and how long the pipeline waits for them. */
 export interface ApprovalConfig {
@@ -28,15 +28,7 @@ const details = options({
   message: v.optional(
     v.pipe(v.string(MESSAGE), v.regex(/^(?=.*\S)(?!.*#\{)[^\p{Cc}\u2028\u2029]{1,500}$/u, MESSAGE)),
   ),
-  timeoutMinutes: v.optional(
-    v.pipe(
-      v.number(TIMEOUT),
-      v.integer(TIMEOUT),
-      v.minValue(5, TIMEOUT),
-      v.maxValue(86_400, TIMEOUT),
-    ),
-    10_080,
-  ),
+  timeoutMinutes: wholeNumber(5, 86_400, 10_080, TIMEOUT),
 });
 
 export const approval = v.optional(

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { type BuildEnvironment, environment } from './build-environment.ts';
-import { folder, insideRepository, kindOrObject, options } from './checks.ts';
+import { folder, insideRepository, kindOrObject, options, wholeNumber } from './checks.ts';
 
 export type BuildConfig = FolderBuild | CommandsBuild | BuildspecBuild;
 
@@ -141,16 +141,8 @@ const machine = {
     'aws/codebuild/amazonlinux-aarch64-standard:4.0',
   ),
   size: v.optional(v.picklist(SIZES, `use one of ${SIZES.join(', ')}`), 'small'),
-  timeoutMinutes: v.optional(
-    v.pipe(
-      v.number(TIMEOUT),
-      v.integer(TIMEOUT),
-      // CodeBuild's least, and the most that CodePipeline gives a CodeBuild action (its quotas: 8 hours).
-      v.minValue(5, TIMEOUT),
-      v.maxValue(480, TIMEOUT),
-    ),
-    30,
-  ),
+  // CodeBuild's least, and the most that CodePipeline gives a CodeBuild action (its quotas: 8 hours).
+  timeoutMinutes: wholeNumber(5, 480, 30, TIMEOUT),
 };
 
 const inputs = {

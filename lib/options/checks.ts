@@ -41,14 +41,17 @@ export const folder = (fallback: string, of: string) =>
     fallback,
   );
 
-/** A whole number from 1 to `most`. */
-export const atLeastOne = (fallback: number, instead: string, most = Number.MAX_SAFE_INTEGER) =>
+/** A whole number in these bounds, which are allowed too. */
+export const wholeNumber = (least: number, most: number, fallback: number, instead: string) =>
   v.optional(
     v.pipe(
       v.number(instead),
       v.integer(instead),
-      v.minValue(1, instead),
+      v.minValue(least, instead),
       v.maxValue(most, instead),
     ),
     fallback,
   );
+
+export const atLeastOne = (fallback: number, instead: string, most = Number.MAX_SAFE_INTEGER) =>
+  wholeNumber(1, most, fallback, instead);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { options } from './checks.ts';
+import { options, wholeNumber } from './checks.ts';
 
 /** What CloudFront adds to the answers, on their way to the browser. */
 export interface HeadersConfig {
@@ -182,10 +182,7 @@ export const headers = options({
   strictTransportSecurity: v.optional(
     v.pipe(
       options({
-        days: v.optional(
-          v.pipe(v.number(DAYS), v.integer(DAYS), v.minValue(0, DAYS), v.maxValue(3_650, DAYS)),
-          365,
-        ),
+        days: wholeNumber(0, 3_650, 365, DAYS),
         includeSubdomains: yesOrNo,
         preload: yesOrNo,
       }),
