@@ -1,10 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import { Duration, RemovalPolicy, type Size } from 'aws-cdk-lib';
 import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { bundle } from './bundle.ts';
 
 export interface SiteFunctionProps {
   /** The folder under `lambda/` whose `index.ts` exports `handler`. */
@@ -23,7 +22,7 @@ export interface SiteFunctionProps {
  * run once for each event.
  */
 export class SiteFunction extends Construct implements IGrantable {
-  readonly function: NodejsFunction;
+  readonly function: LambdaFunction;
   readonly grantPrincipal: IPrincipal;
 
   constructor(scope: Construct, id: string, { handler, ...props }: SiteFunctionProps) {
@@ -39,36 +38,19 @@ export class SiteFunction extends Construct implements IGrantable {
     });
     logGroup.grantWrite(role);
 
-    this.function = new NodejsFunction(this, 'Function', {
+    this.function = new LambdaFunction(this, 'Function', {
       ...props,
       role,
       logGroup,
-      entry: inLambda(`${handler}/index.ts`),
-      depsLockFilePath: inLambda('../package-lock.json'),
-      projectRoot: inLambda('..'),
+      code: bundle(`${handler}/index.ts`),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       // Whoever sent the event knows best when to send it again: the pipeline reports a failed job, and a
       // clean-up comes every day. Lambda's own retries would come minutes later, when things have moved on.
       retryAttempts: 0,
       maxEventAge: Duration.minutes(5),
-      bundling: {
-        bundleAwsSDK: true,
-        format: OutputFormat.CJS,
-        // The SDK's ES modules let esbuild drop what is unused: half the start-up time.
-        mainFields: ['module', 'main'],
-        target: 'node24',
-        minify: true,
-        esbuildArgs: {
-          '--alias:@aws-sdk/credential-provider-node': inLambda(
-            'shared/environment-credentials.ts',
-          ),
-        },
-      },
     });
     this.grantPrincipal = role;
   }
 }
-
-const inLambda = (path: string): string =>
-  fileURLToPath(new URL(`../../lambda/${path}`, import.meta.url));
