@@ -62,12 +62,14 @@ export class Notifications extends Construct {
       resources: [pipelineArn],
       detail: { state: ['SUCCEEDED', 'FAILED'] },
     });
-    this.tellOf('Approvals', 'Tells of releases that wait for an approval', {
-      source: ['aws.codepipeline'],
-      detailType: ['CodePipeline Action Execution State Change'],
-      resources: [pipelineArn],
-      detail: { state: ['STARTED'], type: { category: ['Approval'] } },
-    });
+    if (config.approval) {
+      this.tellOf('Approvals', 'Tells of releases that wait for an approval', {
+        source: ['aws.codepipeline'],
+        detailType: ['CodePipeline Action Execution State Change'],
+        resources: [pipelineArn],
+        detail: { state: ['STARTED'], type: { category: ['Approval'] } },
+      });
+    }
 
     if (notifications.alarms) {
       new Alarms(this, 'Alarms', { hosting, pipeline, functions, notifications: this });

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../bin/releases/main.ts';
 import type { SiteConfig } from '../../lib/config.ts';
@@ -21,6 +22,7 @@ const CONFIG: SiteConfig = {
   build: { kind: 'folder', directory: 'public' },
   approval: { message: 'Look at the prices.' },
   deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+  notifications: { email: ['jo@example.com'] },
   environments: {
     staging: { source: { branch: 'develop' }, approval: false, deploymentWindow: undefined },
   },
@@ -115,6 +117,13 @@ describe('production, which needs an approval and a time', () => {
       });
     });
 
+  /** What the notifications told last. */
+  const lastMail = async (): Promise<string> => {
+    await stack.delivered();
+    const mails = (await readdir(join(state, 'messages'))).sort();
+    return readFile(join(state, 'messages', String(mails.at(-1))), 'utf8');
+  };
+
   beforeAll(async () => {
     state = await aDirectory('state');
     const allow = (call: Call) => {
@@ -137,6 +146,9 @@ describe('production, which needs an approval and a time', () => {
     await needed;
     const id = uploaded();
     expect(await stack.liveRelease()).toBeUndefined();
+    expect(await lastMail()).toContain(
+      `Subject: a-site: release ${id} waits for an approval\n\nRelease ${id} is uploaded and waits for somebody`,
+    );
 
     const outside = nextEvent('execution-outside-window');
     const approved = await command('approve', 'prices', 'are', 'right');
@@ -160,6 +172,7 @@ describe('production, which needs an approval and a time', () => {
       'Promote waits for its deployment window, which opens 2026-11-30 09:00 Europe/Berlin\n',
     );
     expect(said).toMatch(new RegExp(`^published ${id} in `, 'm'));
+    expect(await lastMail()).toContain(`Subject: a-site: release ${id} is published\n`);
     expect(await home(stack)).toBe('one');
   });
 

@@ -1,5 +1,6 @@
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import type { SiteConfig } from '../../lib/config.ts';
 import type { NotificationsConfig } from '../../lib/options/notifications.ts';
 import { grantsOf } from '../support/grants.ts';
 import { aStack, aTemplate, text, withoutHash } from '../support/synth.ts';
@@ -28,12 +29,12 @@ function added(notifications: NotificationsConfig): Record<string, number> {
 }
 
 const MACHINERY = {
-  'AWS::Events::Rule': 2,
+  'AWS::Events::Rule': 1,
   'AWS::IAM::Policy': 1,
   'AWS::IAM::Role': 1,
   'AWS::Lambda::EventInvokeConfig': 1,
   'AWS::Lambda::Function': 1,
-  'AWS::Lambda::Permission': 2,
+  'AWS::Lambda::Permission': 1,
   'AWS::Logs::LogGroup': 1,
 };
 
@@ -102,26 +103,28 @@ test('the function asks about this pipeline and publishes to this topic, and may
   ]);
 });
 
-test('it is told of this pipeline: what succeeded, what failed, what waits for an approval', () => {
-  const rules = Object.values(
-    aTemplate({ notifications: EMAIL }).findResources('AWS::Events::Rule'),
-  ).filter(({ Properties }) => withoutHash(text(Properties.Targets[0].Arn)).includes('Notify'));
-  expect(
-    rules.map(({ Properties: { EventPattern } }) => ({
+/** The patterns of the events that the function is told of. */
+const toldOf = (over: Partial<SiteConfig>) =>
+  Object.values(aTemplate({ notifications: EMAIL, ...over }).findResources('AWS::Events::Rule'))
+    .filter(({ Properties }) => withoutHash(text(Properties.Targets[0].Arn)).includes('Notify'))
+    .map(({ Properties: { EventPattern } }) => ({
       ...EventPattern,
       resources: EventPattern.resources.map((arn: unknown) => withoutHash(`${text(arn)} `).trim()),
-    })),
-  ).toEqual([
+    }));
+
+test('it is told of this pipeline: what succeeded, what failed, what waits for an approval', () => {
+  const executions = {
+    source: ['aws.codepipeline'],
+    'detail-type': ['CodePipeline Pipeline Execution State Change'],
+    resources: ['arn:aws:codepipeline:eu-west-1:{AWS::AccountId}:{Pipeline}'],
+    detail: { state: ['SUCCEEDED', 'FAILED'] },
+  };
+  expect(toldOf({})).toEqual([executions]);
+  expect(toldOf({ approval: true })).toEqual([
+    executions,
     {
-      source: ['aws.codepipeline'],
-      'detail-type': ['CodePipeline Pipeline Execution State Change'],
-      resources: ['arn:aws:codepipeline:eu-west-1:{AWS::AccountId}:{Pipeline}'],
-      detail: { state: ['SUCCEEDED', 'FAILED'] },
-    },
-    {
-      source: ['aws.codepipeline'],
+      ...executions,
       'detail-type': ['CodePipeline Action Execution State Change'],
-      resources: ['arn:aws:codepipeline:eu-west-1:{AWS::AccountId}:{Pipeline}'],
       detail: { state: ['STARTED'], type: { category: ['Approval'] } },
     },
   ]);
