@@ -134,6 +134,7 @@ async function main(names: readonly string[]): Promise<void> {
     head: ['Generator', 'Starter', 'Packages', 'Push to live', 'Pages', 'Requests', 'Complaints'],
     style: { head: [], border: [] },
   });
+  await trustRegistry();
   const browser = await launchBrowser();
   try {
     for (const [name, starter] of Object.entries(STARTERS)) {
@@ -242,6 +243,18 @@ class Visit {
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/**
+ * A registry that mirrors npm's may drop the signatures that Corepack asks for, and then Corepack brings nothing. What it
+ * brings here is a package manager for a site that is thrown away.
+ */
+async function trustRegistry(): Promise<void> {
+  if (process.env.COREPACK_INTEGRITY_KEYS !== undefined) return;
+  const { stdout } = await npm('.', 'view', 'pnpm', 'dist.signatures');
+  if (stdout.trim() !== '') return;
+  say('The registry has no signatures: Corepack takes pnpm and yarn without looking for them.');
+  process.env.COREPACK_INTEGRITY_KEYS = '0';
+}
 
 // Astro needs a newer Node.js than the one that this project starts at, and a build runs with this process's.
 const node = nodeFor('nodejs24.x') ?? process.execPath;
