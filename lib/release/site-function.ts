@@ -3,7 +3,7 @@ import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cd
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { bundle } from './bundle.ts';
+import { bundledCode } from './bundle.ts';
 
 export interface SiteFunctionProps {
   /** The folder under `lambda/` whose `index.ts` exports `handler`. */
@@ -42,7 +42,7 @@ export class SiteFunction extends Construct implements IGrantable {
       ...props,
       role,
       logGroup,
-      code: bundle(`${handler}/index.ts`),
+      code: bundledCode(`${handler}/index.ts`),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,

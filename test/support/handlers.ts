@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundle as bundleInto } from '../../lib/release/bundle.ts';
 import { nodeFor } from '../../local/lambda/functions.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -23,23 +23,11 @@ export interface Bundle {
   remove(): Promise<void>;
 }
 
-/** The function as the stack bundles it; `test/template` holds the stack to the same settings. */
+/** The function as the stack bundles it. */
 export async function bundle(handler: string): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), `bundle-${handler}-`));
   const file = join(folder, 'index.js');
-  await build({
-    entryPoints: [here(`../../lambda/${handler}/index.ts`)],
-    outfile: file,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    mainFields: ['module', 'main'],
-    alias: {
-      '@aws-sdk/credential-provider-node': here('../../lambda/shared/environment-credentials.ts'),
-    },
-  });
+  bundleInto(`${handler}/index.ts`, file);
   return {
     file,
     bytes: (await stat(file)).size,
