@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { hasNjs, inNjs, inSandbox, STYLED_ROUTER, shown, viewOf } from '../support/rules.ts';
+import { routerCode } from '../../lib/hosting/edge/code.ts';
+import {
+  DOMAIN,
+  hasNjs,
+  inNjs,
+  inSandbox,
+  SITE,
+  STYLED_ROUTER,
+  shown,
+  viewOf,
+} from '../support/rules.ts';
 
 const FILES = [
   'index.html',
@@ -197,12 +207,31 @@ for (const [engine, present, ask] of engines) {
       expect(got).toEqual(answers);
     });
 
-    test('under another of the site’s names: the name is put right first', async () => {
-      const view = await viewOf('/more /about 200\n', FILES, { style: 'directory' });
-      const options = { code: STYLED_ROUTER, host: 'example.com' };
-      expect(shown(await ask('/more?x=1', view, options))).toBe(
-        '301 https://www.example.com/more?x=1',
-      );
+    test('under another of the site’s names: one redirect puts name and form of the address right', async () => {
+      const view = await viewOf('/more /about 200\n/old /about\n', FILES, { style: 'directory' });
+      const answers = {
+        '/about?x=1': '301 https://www.example.com/about/?x=1',
+        '/about/': '301 https://www.example.com/about/',
+        '/_site/start': '301 https://www.example.com/',
+        // The rules are for the right name, and come after it.
+        '/more?x=1': '301 https://www.example.com/more?x=1',
+        '/old': '301 https://www.example.com/old',
+      };
+      const got: Record<string, string> = {};
+      for (const address of Object.keys(answers)) {
+        const options = { code: STYLED_ROUTER, host: 'example.com' };
+        got[address] = shown(await ask(address, view, options));
+      }
+      expect(got).toEqual(answers);
+    });
+
+    test('under another name without a style, and where the store fails', async () => {
+      const code = routerCode({ ...SITE, redirectsFile: true, domain: DOMAIN });
+      const view = await viewOf('/old /about\n', FILES);
+      const options = { code, host: 'example.com' };
+      expect(shown(await ask('/about', view, options))).toBe('301 https://www.example.com/about');
+      expect(shown(await ask('/old', view, options))).toBe('301 https://www.example.com/old');
+      expect(shown(await ask('/about', {}, options))).toBe('301 https://www.example.com/about');
     });
   });
 }

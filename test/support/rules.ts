@@ -10,16 +10,17 @@ import type { UrlStyle } from '../../lib/release/addresses.ts';
 import { RULES_PREFIX } from '../../lib/release/contract.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
 
-const SITE = { name: 'my-site', source: { kind: 'codecommit', branch: 'main' } } as const;
+export const SITE = { name: 'my-site', source: { kind: 'codecommit', branch: 'main' } } as const;
 
 export const ROUTER = routerCode({ ...SITE, redirectsFile: true });
 
 /** The same for a site whose pages have one address each, under a name of its own. */
+export const DOMAIN = { name: 'www.example.com', aliases: [], hostedZoneId: 'Z1' } as const;
 export const STYLED_ROUTER = routerCode({
   ...SITE,
   redirectsFile: true,
   urls: { style: 'directory', fallback: 'single-page' },
-  domain: { name: 'www.example.com', aliases: [], hostedZoneId: 'Z1' },
+  domain: DOMAIN,
 });
 
 /** Values of a key-value store by key, as one edge sees them. */

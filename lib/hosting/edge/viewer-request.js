@@ -17,7 +17,7 @@ import { decide, withQuery } from './redirects.js';
 export async function handler(event) {
   const request = event.request;
   try {
-    if (SETTINGS.canonicalHost && (SETTINGS.redirects || !SETTINGS.styles)) {
+    if (SETTINGS.canonicalHost && !SETTINGS.redirects && !SETTINGS.styles) {
       const host = canonicalHost(request);
       if (host) return redirect(request, host + request.uri);
     }
@@ -26,6 +26,11 @@ export async function handler(event) {
     if (SETTINGS.redirects && live.rules && request.uri !== '/.well-known/release') {
       const uri = request.uri === SETTINGS.startPage ? '/' : request.uri;
       const ruled = await decide(cf.kvs(), crypto, uri, live);
+      if (SETTINGS.canonicalHost && (ruled.location || ruled.uri !== uri)) {
+        // The rule is for the canonical name, where it is asked for once more.
+        const host = canonicalHost(request);
+        if (host) return redirect(request, host + uri);
+      }
       live = ruled.release;
       if (ruled.location) {
         if (SETTINGS.accessLogs) cf.logCustomData(live.id);
@@ -41,6 +46,9 @@ export async function handler(event) {
       // One redirect for both.
       const host = SETTINGS.canonicalHost ? canonicalHost(request) : '';
       if (host || address !== request.uri) return redirect(request, host + address);
+    } else if (SETTINGS.canonicalHost && SETTINGS.redirects) {
+      const host = canonicalHost(request);
+      if (host) return redirect(request, host + request.uri);
     }
     if (request.uri === '/.well-known/release') return answer(200, 'text/plain', live.id);
     let file = fileFor(request.uri);
@@ -57,7 +65,7 @@ export async function handler(event) {
     }
     return request;
   } catch (error) {
-    if (SETTINGS.canonicalHost && SETTINGS.styles) {
+    if (SETTINGS.canonicalHost && (SETTINGS.styles || SETTINGS.redirects)) {
       const host = canonicalHost(request);
       if (host) return redirect(request, host + request.uri);
     }
