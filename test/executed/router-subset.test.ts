@@ -185,6 +185,32 @@ test.each(Object.entries(SHIPPED))('%s fits what CloudFront takes', (_, code) =>
   expect(Buffer.byteLength(code)).toBeLessThanOrEqual(10_240);
 });
 
+describe('with every option and the longest names there are, the router', () => {
+  const every = {
+    name: 'a'.repeat(128),
+    domain: { ...DOMAIN, name: `${`${'a'.repeat(62)}.`.repeat(3)}${'b'.repeat(60)}.de` },
+    redirectsFile: true,
+    urls: { style: 'directory', fallback: 'single-page' },
+    accessLogs: { days: 90, ipAddresses: false },
+  } as const;
+
+  test.each([
+    ['a branch', { kind: 'codecommit', branch: 'b'.repeat(255) }],
+    ['a key', { kind: 's3', key: `${'k'.repeat(1_020)}.zip` }],
+  ] as const)('fits, whatever the length of %s', (_, source) => {
+    expect(Buffer.byteLength(routerCode({ ...every, source }))).toBeLessThanOrEqual(10_240);
+  });
+});
+
+test('a function that CloudFront would not take is refused while the stack is synthesised', () => {
+  const names = Array.from({ length: 400 }, (_, n) => [`x-header-${n}-`.padEnd(30, 'x'), 'a']);
+  const { headers } = resolveConfig(CONFIG);
+  const config = { headers: { ...headers, custom: Object.fromEntries(names) } };
+  expect(() => storedHeadersCode(config)).toThrow(
+    /^viewer-response\.js: the function has \d+ bytes and CloudFront takes 10240; shorten it, or leave out/,
+  );
+});
+
 describe('the check refuses', () => {
   test.each([
     ['for-of', 'for (const x of []) {}'],

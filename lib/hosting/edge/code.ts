@@ -3,6 +3,9 @@ import { buildSync } from 'esbuild';
 import type { ResolvedConfig } from '../../config.ts';
 import { START_PAGE_KEY } from '../../release/contract.ts';
 
+/** Quota "Maximum size of a function", which cannot be raised. */
+const MAX_BYTES = 10 * 1024;
+
 /** What of the configuration the functions depend on; what is missing is off. */
 export type EdgeConfig = Pick<ResolvedConfig, 'name' | 'source'> &
   Partial<Pick<ResolvedConfig, 'domain' | 'urls' | 'accessLogs' | 'redirectsFile'>>;
@@ -24,7 +27,10 @@ const settings = ({
   redirectsFile = false,
 }: EdgeConfig) => ({
   name,
-  toPublish: source.kind === 's3' ? `upload ${source.key}` : `push to the branch ${source.branch}`,
+  toPublish:
+    source.kind === 's3'
+      ? `upload ${shortOr(source.key, "the source's zip")}`
+      : `push to the branch ${shortOr(source.branch, "of the pipeline's source")}`,
   canonicalHost: domain?.name,
   styles: urls !== undefined && urls.style !== 'any',
   startPage: `/${START_PAGE_KEY}`,
@@ -32,6 +38,9 @@ const settings = ({
   accessLogs: accessLogs !== undefined,
   redirects: redirectsFile,
 });
+
+/** A function has little room, and a long name here says no more. */
+const shortOr = (name: string, instead: string): string => (name.length <= 60 ? name : instead);
 
 /** The viewer-response function as it is deployed. It knows what the response headers policies may set. */
 export const storedHeadersCode = ({ headers }: Pick<ResolvedConfig, 'headers'>): string =>
@@ -56,7 +65,7 @@ export const storedHeadersCode = ({ headers }: Pick<ResolvedConfig, 'headers'>):
  * esbuild may rewrite what it puts together, but not into what cloudfront-js-2.0 does not document: a test
  * holds every function against that list.
  *
- * @throws Error naming the file and line that do not parse
+ * @throws Error naming the file and line that do not parse, or the size if CloudFront would not take it
  */
 export function edgeCode(file: string, settings: Readonly<Record<string, unknown>>): string {
   const { outputFiles } = buildSync({
@@ -88,11 +97,16 @@ export function edgeCode(file: string, settings: Readonly<Record<string, unknown
     ),
     logLevel: 'silent',
   });
-  return (
-    (outputFiles[0]?.text ?? '')
-      // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
-      .replace(/^export \{\n\s*handler\n\};\n/m, '')
-      // Where each part began, which nobody at the edge can look up.
-      .replace(/^\n?\/\/ \S+\.(?:js|ts)\n/gm, '')
-  );
+  const code = (outputFiles[0]?.text ?? '')
+    // Exported for the sake of the bundler. CloudFront calls the global function of that name and knows no exports.
+    .replace(/^export \{\n\s*handler\n\};\n/m, '')
+    // Where each part began, which nobody at the edge can look up.
+    .replace(/^\n?\/\/ \S+\.(?:js|ts)\n/gm, '');
+  const bytes = Buffer.byteLength(code);
+  if (bytes > MAX_BYTES) {
+    throw new Error(
+      `${file}: the function has ${bytes} bytes and CloudFront takes ${MAX_BYTES}; shorten it, or leave out one of the options domain, urls, redirectsFile, accessLogs and headers.custom`,
+    );
+  }
+  return code;
 }
