@@ -358,8 +358,11 @@ function environmentOf(
   );
   for (const issue of checked.issues ?? []) {
     const text = problem(issue);
-    // What production has wrong, and this environment only takes over, is told once.
-    if (!problems.includes(text) || sets(overrides, issue)) problems.push(`${place}.${text}`);
+    // What production has wrong, and this environment only takes over, is told once. An option that does not exist is
+    // told with those that do, and these are others here.
+    const [option] = text.split(':');
+    const known = problems.some((told) => told.startsWith(`${option}:`));
+    if (!known || sets(overrides, issue)) problems.push(`${place}.${text}`);
   }
   const name = `${siteName}-${environment}`;
   if (name.length > MAX_NAME && siteName?.length <= MAX_NAME) {

@@ -3,16 +3,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { assertNotRunning, LocalStack } from './stack.ts';
 import { synthesize } from './synth.ts';
 import { Terminal } from './terminal.ts';
-
-const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
-
-const DEFAULT_STATE = join(CHECKOUT, '.local');
+import { CHECKOUT, fromHere, type Where, whereOf } from './where.ts';
 
 const HELP = `npm start [-- OPTIONS]
 
@@ -25,12 +21,11 @@ pipeline, serves the site, and publishes again with every push or upload. Needs 
                       (default .local, or .local/environments/NAME)
   --help              this text`;
 
-interface Options {
+interface Options extends Where {
   readonly port: number;
-  readonly state: string;
-  /** Nothing for production. */
-  readonly environment: string | undefined;
-  /** What the operator's command needs to find this stack. */
+  /** What `npm run upload` needs to find this stack. */
+  readonly uploadOptions: string;
+  /** What the operator's command needs to find it. */
   readonly commandOptions: string;
 }
 
@@ -114,10 +109,8 @@ async function run(
     await Promise.race([result, untilHeld(stack, id)]);
   }
   const live = await stack.liveRelease();
-  const state =
-    options.state === DEFAULT_STATE ? '' : ` --state ${quoted(fromHere(options.state))}`;
   const publish = stack.uploads
-    ? `npm run upload --${state} FILE.zip    or without a file: the current commit`
+    ? `npm run upload --${options.uploadOptions} FILE.zip    or without a file: the current commit`
     : `git push ${quoted(fromHere(stack.repository))} HEAD:${stack.branch}`;
   terminal.line();
   terminal.line(`  Site      ${stack.siteUrl}`);
@@ -141,11 +134,6 @@ function untilHeld(stack: LocalStack, executionId: string): Promise<void> {
     });
   });
 }
-
-/** Where the person stands: npm runs its scripts in the folder of package.json. */
-const HERE = process.env.INIT_CWD ?? process.cwd();
-
-const fromHere = (path: string): string => relative(HERE, path) || '.';
 
 /** For a shell, where a plain word would be read as several. */
 const quoted = (word: string): string =>
@@ -172,7 +160,7 @@ function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({
     args,
     options: {
-      environment: { type: 'string', default: 'production' },
+      environment: { type: 'string' },
       port: { type: 'string', default: '8080' },
       state: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -186,21 +174,12 @@ function readOptions(args: string[]): Options | undefined {
   if (!/^\d+$/.test(values.port) || port > 65535) {
     throw new Error(`--port: got ${values.port}; use a whole number from 0 to 65535`);
   }
-  if (values.state === '') throw new Error('--state: got nothing; use a folder, such as .local');
-  if (!/^[a-z][a-z0-9-]*$/.test(values.environment)) {
-    throw new Error(
-      `--environment: got ${values.environment || 'nothing'}; use a name under environments in site.config.ts`,
-    );
-  }
-  const environment = values.environment === 'production' ? undefined : values.environment;
-  const own = environment ? join(DEFAULT_STATE, 'environments', environment) : DEFAULT_STATE;
-  const state = values.state === undefined ? own : resolve(HERE, values.state);
-  const commandOptions = [
-    '--local',
-    ...(environment ? [`--environment ${environment}`] : []),
-    ...(state === own ? [] : [`--state ${quoted(fromHere(state))}`]),
-  ].join(' ');
-  return { port, state, environment, commandOptions };
+  const where = whereOf(values);
+  const uploadOptions = [
+    ...(where.environment ? [` --environment ${where.environment}`] : []),
+    ...(where.own ? [] : [` --state ${quoted(fromHere(where.state))}`]),
+  ].join('');
+  return { port, ...where, uploadOptions, commandOptions: `--local${uploadOptions}` };
 }
 
 /** Told before the seconds that synthesis takes, not after them. */

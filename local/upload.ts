@@ -1,39 +1,37 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { ControlFile } from './pipeline/control.ts';
 import { archiveCommit } from './pipeline/source.ts';
-
-const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
-/** Where the person stands: npm runs its scripts in the folder of package.json. */
-const HERE = process.env.INIT_CWD ?? process.cwd();
+import { CHECKOUT, fromHere, HERE, whereOf } from './where.ts';
 
 const HELP = `npm run upload [-- OPTIONS] [FILE]
 
 Uploads a zip to what npm start runs, for source: { kind: 's3' }, and shows what becomes of it.
 
-  FILE           the zip (default: the current commit, as git archive writes it)
-  --state DIR    that of npm start (default .local)
-  --help         this text`;
+  FILE                the zip (default: the current commit, as git archive writes it)
+  --environment NAME  that of npm start (default production)
+  --state DIR         that of npm start (default .local, or .local/environments/NAME)
+  --help              this text`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     args: process.argv.slice(2),
     allowPositionals: true,
     options: {
-      state: { type: 'string', default: join(CHECKOUT, '.local') },
+      environment: { type: 'string' },
+      state: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(HELP);
   const [file, ...more] = positionals;
   if (more.length > 0) throw new Error(`got ${positionals.length} files; use one`);
-  const control = await controlOf(resolve(HERE, values.state));
+  const control = await controlOf(whereOf(values).state);
   if (file !== undefined) return upload(control, resolve(HERE, file));
   const folder = await mkdtemp(join(tmpdir(), 'atomic-site-upload-'));
   try {
@@ -55,9 +53,7 @@ async function controlOf(state: string): Promise<ControlFile> {
 
 /** Prints the progress line by line. The last one tells how it ended, and so does the exit status. */
 async function upload({ port, token }: ControlFile, file: string): Promise<void> {
-  const { size } = await stat(file).catch((cause) => {
-    throw new Error(`${file}: there is no such file`, { cause });
-  });
+  const size = await sizeOfZip(file);
   const call = request({
     host: '127.0.0.1',
     port,
@@ -87,8 +83,27 @@ async function upload({ port, token }: ControlFile, file: string): Promise<void>
   if (/^(FAILED|STOPPED|SUPERSEDED)/.test(last)) process.exitCode = 1;
 }
 
+/** @throws Error if it is no zip */
+async function sizeOfZip(path: string): Promise<number> {
+  const file = await open(path).catch((cause) => {
+    throw new Error(`${path}: there is no such file`, { cause });
+  });
+  try {
+    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+    // How every zip begins, the empty one too.
+    if (buffer.toString('latin1') !== 'PK') {
+      throw new Error(`${path}: is not a zip; make one with: zip -qr site.zip .`);
+    }
+    return (await file.stat()).size;
+  } finally {
+    await file.close();
+  }
+}
+
 const notRunning = (state: string): Error =>
-  new Error(`nothing runs on ${basename(state)}: start it with npm start`);
+  new Error(
+    `nothing runs on ${fromHere(state)}: start it with npm start, or name what runs with --environment or --state`,
+  );
 
 main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

@@ -40,7 +40,7 @@ export const deploymentWindow = v.optional(
       ),
       v.check(
         (cron) => !hasItsFields(cron) || opens(cron),
-        `use values that exist and a time that is still to come, ${EXAMPLE}`,
+        `use values that exist, ranges that run forward (22-23,0-3 for 22-3), and a time that is still to come, ${EXAMPLE}`,
       ),
     ),
     timeZone: v.optional(

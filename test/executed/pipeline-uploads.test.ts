@@ -166,13 +166,20 @@ test.each<[string, string[], number]>([
   ['a failure', ['Publishing x', 'FAILED in Build: no'], 1],
   ['a release that somebody overtook', ['SUPERSEDED by a newer push: no'], 1],
 ])('the command for uploading shows what becomes of it: %s', async (_, lines, status) => {
-  writeFileSync(join(bench.folder, 'a.zip'), 'zip');
+  writeFileSync(join(bench.folder, 'a.zip'), 'PK zip');
   expect(await command(lines, 'a.zip')).toBe(`${lines.join('\n')}\nexit ${status}`);
 });
 
 test('the command says why nothing was uploaded', async () => {
   expect(await command(undefined, 'a.zip')).toBe(
-    'nothing runs on state: start it with npm start\nexit 1',
+    'nothing runs on state: start it with npm start, or name what runs with --environment or --state\nexit 1',
+  );
+  writeFileSync(join(bench.folder, 'site.tar'), 'ustar');
+  expect(await command([], 'site.tar')).toBe(
+    `${join(bench.folder, 'site.tar')}: is not a zip; make one with: zip -qr site.zip .\nexit 1`,
+  );
+  expect(await command([], '--environment', 'Staging', 'a.zip')).toBe(
+    '--environment: got Staging; use a name under environments in site.config.ts\nexit 1',
   );
   expect(await command([], 'none.zip')).toBe(
     `${join(bench.folder, 'none.zip')}: there is no such file\nexit 1`,
@@ -181,6 +188,6 @@ test('the command says why nothing was uploaded', async () => {
   rmSync(join(bench.state, 'control.json'));
   const gone = { port: 1, pid: 0, token: 'x' };
   writeFileSync(join(bench.state, 'control.json'), JSON.stringify(gone));
-  writeFileSync(join(bench.folder, 'a.zip'), 'zip');
+  writeFileSync(join(bench.folder, 'a.zip'), 'PK zip');
   expect(await command(undefined, 'a.zip')).toBe('npm start does not answer\nexit 1');
 });

@@ -680,6 +680,16 @@ describe('environments', () => {
     ]);
   });
 
+  test('an option that production has wrong is told once, though others have other options', () => {
+    expect(
+      complaintsAbout({ name: 'shop', sorce: {}, environments: { qa: {}, demo: { sorce: {} } } }),
+    ).toEqual([
+      'site.config.ts:',
+      expect.stringMatching(/^ {2}- sorce: no such option; /),
+      expect.stringMatching(/^ {2}- environments\.demo\.sorce: no such option; /),
+    ]);
+  });
+
   test('a mistake that one of them repeats is told for it, too', () => {
     const health = { path: 'up' };
     const complaints = complaintsAbout({ name: 'shop', health, environments: { qa: { health } } });
@@ -817,7 +827,7 @@ describe('a deployment window', () => {
   const FIELDS =
     "use six or seven fields separated by single spaces, the first * and one of the two days ?, such as '* * 9-16 ? * MON-THU'";
   const VALUES =
-    "use values that exist and a time that is still to come, such as '* * 9-16 ? * MON-THU'";
+    "use values that exist, ranges that run forward (22-23,0-3 for 22-3), and a time that is still to come, such as '* * 9-16 ? * MON-THU'";
 
   test.each<[string, unknown, string]>([
     ['no expression', {}, 'cron: got nothing; it has no default, give it a value'],
@@ -833,6 +843,11 @@ describe('a deployment window', () => {
       'an hour that does not exist',
       { cron: '* * 9-24 ? * *' },
       `cron: got "* * 9-24 ? * *"; ${VALUES}`,
+    ],
+    [
+      'a range over midnight in one piece',
+      { cron: '* * 22-3 ? * *' },
+      `cron: got "* * 22-3 ? * *"; ${VALUES}`,
     ],
     [
       'a day that does not exist',
