@@ -184,10 +184,13 @@ const SOURCE_SETS: Readonly<Record<string, string>> = {
 };
 
 function* referencesIn(name: string, attributes: Attributes): Generator<[Piece, Role]> {
+  // Most elements have none.
+  if (attributes.size === 0) return;
   const linked = name === 'link' ? roleOfLink(attributes) : undefined;
-  for (const [attribute, role] of Object.entries(ADDRESSES[name] ?? {})) {
+  const roles = ADDRESSES[name];
+  for (const attribute in roles) {
     const piece = pieceOf(attributes.get(attribute));
-    if (piece !== undefined) yield [piece, linked ?? role];
+    if (piece !== undefined) yield [piece, linked ?? (roles[attribute] as Role)];
   }
   const sources = pieceOf(attributes.get(SOURCE_SETS[name] ?? ''));
   if (sources !== undefined) {

@@ -98,8 +98,8 @@ describe('what a page is made of gets a tag', () => {
     ['fallbacks without scripts', '<noscript><img src=img/a.png></noscript>', 'img/a.PIN.png'],
     [
       'import maps',
-      '<script type=importmap>{"imports":{"app":"/js/app.js"}}</script>',
-      '{"app":"/js/app.PIN.js"}',
+      '<script type=importmap>{"imports":{"img/a.png":"/js/app.js"}}</script>',
+      '{"img/a.png":"/js/app.PIN.js"}',
     ],
   ])('%s', async (_, content, expected) => {
     const result = await html(content);
@@ -127,7 +127,8 @@ describe('what a page is made of gets a tag', () => {
   });
 
   test('on the error page only what is the same at every address', async () => {
-    expect(await html('<img src=img/a.png><img src=/img/a.png>', '404.html')).toBe(
+    const elsewhere = { 'a/folder/img/a.png': 'another' };
+    expect(await html('<img src=img/a.png><img src=/img/a.png>', '404.html', elsewhere)).toBe(
       '<img src=img/a.png><img src=/img/a.PIN.png>',
     );
   });
@@ -245,7 +246,7 @@ describe('style sheets', () => {
       'relative addresses in variables, which may be used elsewhere',
       'a{--b:url(../img/a.png);--c: url("more.css")}',
     ],
-    ['escapes', 'a{b:url(/img/\\61.png)}'],
+    ['escapes', 'a{b:url(/img/\\61.png);c:url("/img\\a.png")}'],
     ['data and fragments', 'a{b:url(data:image/png,x);c:url(#d)}'],
     ['functions that load nothing', 'a{b:type("/img/a.png")}'],
     ['maps of the source', '/*# sourceMappingURL=more.css */'],
@@ -459,6 +460,15 @@ describe('integrity', () => {
     const { contents, copyOf } = await published(site(of(LIB)));
     expect(contents['index.html']).toBe(
       `<script type=module src="${copyOf('lib.js').path}" integrity="${of(contents['lib.js'] as string)}"></script>`,
+    );
+    expect(contents['lib.js']).not.toBe(LIB);
+  });
+
+  test('is that of the bytes that are sent where the file keeps its name, too', async () => {
+    const holding = '<script type=module>import "./lib.js"</script>';
+    const { contents } = await published(site(of(LIB), holding));
+    expect(contents['index.html']).toBe(
+      `${holding}<script type=module src="lib.js" integrity="${of(contents['lib.js'] as string)}"></script>`,
     );
     expect(contents['lib.js']).not.toBe(LIB);
   });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import pMap from 'p-map';
 import type { FingerprintSettings } from '../../../lib/release/contract.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -216,7 +215,8 @@ class Copies {
   }
 
   async #bytes(path: string, edits: Edits): Promise<Buffer> {
-    const text = (await buffer(await this.#input.open(path))).toString('utf8');
+    const content = await this.#input.open(path);
+    const text = Buffer.concat(await content.toArray()).toString('utf8');
     return Buffer.from(spliced(text, edits, this.#values));
   }
 

@@ -50,7 +50,6 @@ export function targetOf(
     if (!url || !copy || !isOwn(url, hosts) || copy.origin !== url.origin) return undefined;
     const file = decoded(url.pathname);
     if (file === undefined || decoded(copy.pathname) !== copyOf(file, ANY)) return undefined;
-    if (url.search !== copy.search || url.hash !== copy.hash) return undefined;
     if (pathname !== undefined && pathname !== url.pathname) return undefined;
     pathname = url.pathname;
   }

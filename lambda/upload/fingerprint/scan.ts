@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import pMap from 'p-map';
 import type { FingerprintSettings } from '../../../lib/release/contract.ts';
 import { isPage } from '../content-type.ts';
@@ -74,7 +73,7 @@ export async function scan(input: ScanInput): Promise<Scan> {
         check(read++);
         const { path, size } = file;
         if (size > TEXT_BYTES) return void unread.push({ path, why: 'larger than 10 MB' });
-        const bytes = await buffer(await open(path));
+        const bytes = Buffer.concat(await (await open(path)).toArray());
         if (isUtf8(bytes)) look(bytes.toString('utf8'), file, bytes);
         else unread.push({ path, why: 'not UTF-8' });
       },

@@ -1,4 +1,4 @@
-import { init, parse } from 'es-module-lexer';
+import { init, parse } from 'es-module-lexer/minimal';
 import type { Piece } from '../page-reader.ts';
 import { partOf } from './places.ts';
 
@@ -20,13 +20,10 @@ export function importsIn(script: Piece): Piece[] | undefined {
     return undefined;
   }
   const found: Piece[] = [];
-  for (const one of imports) {
-    if (one.type === 'import-meta') continue;
-    const { specifier, start, end } = one;
+  for (const { n: specifier, s: start, e: end, d: dynamic } of imports) {
     if (specifier === undefined || !/^(?:\.{0,2}\/|https?:)/i.test(specifier)) continue;
-    if (one.type === 'dynamic' && one.glob) continue;
     // The quotes of a dynamic one are inside; where there are escapes the places are others.
-    const quote = one.type === 'dynamic' ? 1 : 0;
+    const quote = dynamic >= 0 ? 1 : 0;
     if (text.slice(start + quote, end - quote) !== specifier) continue;
     found.push(partOf(script, specifier, start + quote));
   }
