@@ -118,6 +118,15 @@ describe('what a page is made of gets a tag', () => {
     );
   });
 
+  test.each([
+    ['file', '<img src=img/a.PIN.png><img src=local.css>'],
+    ['directory', '<img src=img/a.png><img src=local.PIN.css>'],
+  ] as const)('relative to the address that a page has in %s style', async (style, expected) => {
+    const site = { ...PARTS, 'about/index.html': '<img src=img/a.png><img src=local.css>' };
+    const { contents } = await published(site, { urls: { style, fallback: 'none' } });
+    expect(plain(contents['about/index.html'])).toBe(expected);
+  });
+
   test('by the site’s own names as well', async () => {
     const own =
       '<img src="https://www.example.org/img/a.png"><base href="//www.example.org/css/"><link rel=stylesheet href=site.css>';
