@@ -6,6 +6,7 @@ import { atLeastOne, options, text, wholeNumber } from './options/checks.ts';
 import { type DeploymentWindowConfig, deploymentWindow } from './options/deployment-window.ts';
 import { type DomainConfig, domain } from './options/domain.ts';
 import { type EnvironmentConfig, environments, withOverrides } from './options/environments.ts';
+import { fingerprint, withCopies } from './options/fingerprint.ts';
 import { type HeadersConfig, headers } from './options/headers.ts';
 import { type NotificationsConfig, notifications } from './options/notifications.ts';
 import { rulesFile } from './options/rules-files.ts';
@@ -61,6 +62,22 @@ export interface SiteConfig {
    * @default []
    */
   readonly immutable?: readonly string[];
+
+  /**
+   * Whether files with fixed names, such as `style.css`, get a copy under a name that changes with their bytes,
+   * `style.pinned-3f9a1c2b7d04.css`, and the pages, style sheets and modules that refer to them name the copy: for sites
+   * whose build does not hash names. Then a page never gets another release's styles, scripts, images or fonts, however
+   * late it asks. Nothing else changes in the files. What scripts ask for by a fixed name stays: docs/fingerprint.md.
+   *
+   * A site whose files are all under `immutable` is published byte for byte as without it. Every file that is
+   * referred to is stored twice, and changes of a style sheet or module upload the pages that name it as well.
+   *
+   * To turn it off, set `'serve'` first: no more copies are made, and those of the releases that have some are still served.
+   * `false` leads nowhere what the live release refers to, so set it when no release that may go live has copies any more.
+   *
+   * @default false
+   */
+  readonly fingerprint?: boolean | 'serve';
 
   /**
    * What happens to the published files when the stack is destroyed. `retain` leaves the content
@@ -331,7 +348,7 @@ export function resolveConfigs(
   const production = {
     domain: undefined,
     notifications: undefined,
-    ...rest,
+    ...withCopies(rest),
     environment: undefined,
     production: true,
     siteName,
@@ -381,7 +398,7 @@ function environmentOf(
   return {
     domain: undefined,
     notifications: undefined,
-    ...checked.output,
+    ...withCopies(checked.output),
     name,
     environment,
     production: false,
@@ -506,6 +523,7 @@ const siteConfig = options({
   build: v.optional(build, { kind: 'folder' }),
   domain: v.optional(domain),
   immutable: v.optional(immutable, []),
+  fingerprint,
   rebaseShare: v.optional(
     v.pipe(v.number(REBASE_SHARE), v.minValue(0, REBASE_SHARE), v.maxValue(1, REBASE_SHARE)),
     1,

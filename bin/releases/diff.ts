@@ -19,6 +19,8 @@ export interface Difference {
   }[];
   /** How many files are the same in both. */
   readonly same: number;
+  /** How many copies under fingerprinted names only one has, or both. They say no more than their originals do. */
+  readonly copies: { readonly added: number; readonly removed: number; readonly same: number };
 }
 
 /** Which files of two releases differ. */
@@ -47,12 +49,16 @@ export async function diff(
 
 /** Same path, same SHA-256: the same file, wherever it stands. */
 export function differenceOf(a: Files, b: Files): Difference {
-  const before = new Map(a.files.map((file) => [file.path, file]));
-  const after = new Map(b.files.map((file) => [file.path, file]));
+  const [own, others] = [a, b].map(({ files }) => files.filter((file) => !isCopy(file))) as [
+    ManifestFile[],
+    ManifestFile[],
+  ];
+  const before = new Map(own.map((file) => [file.path, file]));
+  const after = new Map(others.map((file) => [file.path, file]));
   const brief = ({ path, size: bytes }: ManifestFile) => ({ path, size: bytes });
   const changed: Difference['changed'][number][] = [];
   let same = 0;
-  for (const file of b.files) {
+  for (const file of others) {
     const old = before.get(file.path);
     if (old === undefined) continue;
     if (old.sha256 === file.sha256) same += 1;
@@ -61,14 +67,33 @@ export function differenceOf(a: Files, b: Files): Difference {
   return {
     from: a.id,
     to: b.id,
-    added: b.files.filter(({ path }) => !before.has(path)).map(brief),
-    removed: a.files.filter(({ path }) => !after.has(path)).map(brief),
+    added: others.filter(({ path }) => !before.has(path)).map(brief),
+    removed: own.filter(({ path }) => !after.has(path)).map(brief),
     changed,
     same,
+    copies: copiesOf(a, b),
   };
 }
 
-export function differenceText({ from, to, added, removed, changed, same }: Difference): string {
+const isCopy = ({ original }: ManifestFile): boolean => original !== undefined;
+
+function copiesOf(a: Files, b: Files): Difference['copies'] {
+  const [before, after] = [a, b].map(
+    ({ files }) => new Set(files.filter(isCopy).map(({ path }) => path)),
+  ) as [Set<string>, Set<string>];
+  const same = [...after].filter((path) => before.has(path)).length;
+  return { added: after.size - same, removed: before.size - same, same };
+}
+
+export function differenceText({
+  from,
+  to,
+  added,
+  removed,
+  changed,
+  same,
+  copies,
+}: Difference): string {
   const bytes = (files: readonly { readonly size: number }[]) =>
     size(files.reduce((sum, file) => sum + file.size, 0));
   const rows = [
@@ -80,5 +105,10 @@ export function differenceText({ from, to, added, removed, changed, same }: Diff
     `${from} → ${to}`,
     ...(rows.length > 0 ? ['', table([], rows), ''] : ['']),
     `+ ${count(added.length, 'file')} added (${bytes(added)}), - ${removed.length.toLocaleString('en')} removed (${bytes(removed)}), ~ ${changed.length.toLocaleString('en')} changed (${bytes(changed.map(({ fromSize }) => ({ size: fromSize })))} → ${bytes(changed.map(({ toSize }) => ({ size: toSize })))}), ${same.toLocaleString('en')} the same`,
+    ...(copies.added + copies.removed + copies.same > 0
+      ? [
+          `Copies under fingerprinted names: ${copies.added} added, ${copies.removed} removed, ${copies.same} the same`,
+        ]
+      : []),
   ].join('\n');
 }

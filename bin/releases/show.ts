@@ -24,6 +24,8 @@ function detailsOf(release: Release) {
     manifest: manifest ? manifestKey(id) : null,
     pointer: manifest?.pointer ?? null,
     layers: (manifest && layersOf(manifest.pointer)?.map((layer) => layer.id)) ?? [],
+    /** How many of its files are copies under fingerprinted names. */
+    copies: manifest?.files.filter(({ original }) => original !== undefined).length ?? 0,
     /** How many of its files stand under each release's prefix; the rest is in the pool. */
     placed: manifest ? placesOf(release) : {},
   };
@@ -60,6 +62,12 @@ export function showText(release: Release): string {
       'Upload',
       plan
         ? `${plan.put} written, ${plan.copy} copied, ${plan.keep} kept in place, ${plan.pool} new in the pool`
+        : undefined,
+    ],
+    [
+      'Copies',
+      details.copies > 0
+        ? `${count(details.copies, 'file')} of these under fingerprinted names`
         : undefined,
     ],
     ['Pinned', pinned ? `since ${when(pinned.at)} by ${pinned.by}` : undefined],

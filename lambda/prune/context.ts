@@ -18,7 +18,12 @@ export interface PrunePorts {
   /** The one announcement of a sweep, whatever the id. */
   readonly sweeps: PageStore;
   /** The objects whose keys begin with that, in pages. */
-  list(prefix: string, signal: AbortSignal): AsyncIterable<readonly StoredFile[]>;
+  list(
+    prefix: string,
+    signal: AbortSignal,
+    /** A key; what comes before it, and itself, is left out. */
+    after?: string,
+  ): AsyncIterable<readonly StoredFile[]>;
   /** The names of the folders directly below a prefix. */
   folders(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
   /**

@@ -18,8 +18,9 @@ export function prunePorts(
     ledger: ledgerIn(s3, Bucket),
     sweeps: pagesIn(s3, Bucket, () => POOL_SWEEP_KEY),
 
-    async *list(Prefix, abortSignal) {
-      const pages = paginateListObjectsV2({ client: s3 }, { Bucket, Prefix }, { abortSignal });
+    async *list(Prefix, abortSignal, StartAfter) {
+      const input = { Bucket, Prefix, StartAfter };
+      const pages = paginateListObjectsV2({ client: s3 }, input, { abortSignal });
       for await (const { Contents = [] } of pages) {
         yield Contents.map(({ Key = '', Size = 0, LastModified }) => ({
           key: Key,

@@ -1,4 +1,9 @@
-import { matchesPattern, type PoolSweep } from '../../lib/release/contract.ts';
+import {
+  matchesPattern,
+  type PoolSweep,
+  RELEASES_PREFIX,
+  SITE_PREFIX,
+} from '../../lib/release/contract.ts';
 import type { Page } from '../shared/page-store.ts';
 import { readPoolSweep } from '../shared/pool-sweep.ts';
 import { BATCH, type Context, isOutOfTime, type StoredFile, type Tally } from './context.ts';
@@ -132,8 +137,7 @@ async function* unneeded(
   const { immutable, retention } = ports;
   const done: string[] = [];
   for (const pattern of immutable) {
-    const prefix = pattern.replace(/[*?].*$/s, '');
-    for await (const page of ports.list(prefix, invocation.signal)) {
+    for await (const page of listed(pattern.replace(/[*?].*$/s, ''), ports, invocation.signal)) {
       for (const file of page) {
         const isPooled = matchesPattern(pattern, file.key);
         // Two patterns may cover the same file.
@@ -144,6 +148,29 @@ async function* unneeded(
     }
     done.push(pattern);
   }
+}
+
+/** In the order of their keys. */
+const NO_POOL = [SITE_PREFIX, RELEASES_PREFIX];
+
+/** Everything below a prefix; without one, everything but what stands in the folders of the releases and the hosting. */
+async function* listed(
+  prefix: string,
+  ports: Context['ports'],
+  signal: AbortSignal,
+): AsyncGenerator<readonly StoredFile[]> {
+  if (prefix !== '') return yield* ports.list(prefix, signal);
+  let after: string | undefined;
+  for (const folder of NO_POOL) {
+    for await (const page of ports.list('', signal, after)) {
+      const before = page.filter(({ key }) => key < folder);
+      yield before;
+      if (before.length < page.length) break;
+    }
+    // Behind every key of the folder: all of them go on with a letter or digit.
+    after = `${folder}~`;
+  }
+  yield* ports.list('', signal, after);
 }
 
 async function* batches(files: AsyncIterable<StoredFile>): AsyncGenerator<StoredFile[]> {

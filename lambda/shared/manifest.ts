@@ -32,6 +32,7 @@ const manifestSchema = v.object({
       sha256: v.string(),
       type: v.string(),
       headers: v.exactOptional(v.string()),
+      original: v.exactOptional(v.string()),
     }),
   ),
   gone: v.array(v.object({ path: v.string(), since: v.string() })),

@@ -5,7 +5,7 @@ import { type GateLimits, type Manifest, permitKey } from '../../lib/release/con
 import type { Clock } from '../shared/clock.ts';
 import { placementFor } from './addressing.ts';
 import { isPage } from './content-type.ts';
-import { checkLinks } from './links.ts';
+import { checkLinks, type LinkReport } from './links.ts';
 import type { ArtifactFile } from './plan.ts';
 import { count, listed, shortened } from './words.ts';
 
@@ -28,6 +28,8 @@ export interface GateInput {
   readonly urls: UrlRules;
   /** Whether a rule of the release says what visitors get at an address. */
   isRuled(address: string): boolean;
+  /** Whether files with fixed names get copies under other ones. */
+  readonly fingerprint: boolean;
   /** The bytes of a file, from the beginning. */
   open(path: string): Promise<Readable>;
   readonly permits: Permits;
@@ -69,16 +71,20 @@ export async function inspect(input: GateInput): Promise<Inspection> {
   // Findings about a site that is refused anyway are not worth minutes of reading.
   if (limits.links === 'strict' || (limits.links === 'report' && problems.length === 0)) {
     const now = input.clock.now();
-    const { broken, notLookedAt } = await checkLinks({
+    const { broken, notLookedAt, fixedNames } = await checkLinks({
       ...input,
       until: now + (input.endAt - now) * SHARE_FOR_LINKS,
     });
     findings.push(...notLookedAt);
     if (limits.links === 'report') findings.push(...broken);
     else if (broken.length > 0) problems.push(strictly(broken.length), ...broken);
+    if (fixedNames.files > 0 && !input.fingerprint) findings.push(mayMix(fixedNames));
   }
   return { problems, findings: atMost(KEPT_FINDINGS, findings) };
 }
+
+const mayMix = ({ files, pages }: LinkReport['fixedNames']): string =>
+  `${count(pages, 'page')} load${pages === 1 ? 's' : ''} ${count(files, 'style sheet or script').replace(/sheet or scripts$/, 'sheets or scripts')} by names that stay the same when the content changes, and may get those of another release while one goes live: let the build hash the names and list them under immutable, or set fingerprint: true in site.config.ts and deploy`;
 
 const strictly = (broken: number): string =>
   `${count(broken, 'link target')} lead${broken === 1 ? 's' : ''} nowhere, and gates.links is 'strict': mend what refers to ${broken === 1 ? 'it' : 'them'}, or add what is missing`;

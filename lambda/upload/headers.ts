@@ -176,7 +176,7 @@ export function resolveHeaders(
       large.push(path);
       most = Math.max(most, bytes);
     }
-    const name = createHash('sha256').update(text).digest('base64url').slice(0, 16);
+    const name = nameOf(text);
     texts.set(name, text);
     sets.set(path, name);
   }
@@ -192,6 +192,20 @@ export function resolveHeaders(
         `${HEADERS_FILE}, line ${line}: ${path} is no address of a file of the release`,
     );
   return { sets, texts, problems, findings };
+}
+
+const nameOf = (text: string): string =>
+  createHash('sha256').update(text).digest('base64url').slice(0, 16);
+
+/** A set of headers without one of them; nothing if there is no other. */
+export function headersWithout(
+  header: string,
+  text: string,
+): { readonly name: string; readonly text: string } | undefined {
+  const { [header]: _, ...rest } = JSON.parse(text) as Record<string, string>;
+  if (Object.keys(rest).length === 0) return undefined;
+  const without = JSON.stringify(rest);
+  return { name: nameOf(without), text: without };
 }
 
 /** With the name of the set of headers that each gets. */

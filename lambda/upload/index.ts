@@ -31,6 +31,8 @@ export const handler = jobHandler({
         redirects: process.env.REDIRECTS_FILE === 'on',
         headers: process.env.HEADERS_FILE === 'on',
       },
+      // Set where the configuration turns it on.
+      fingerprint: process.env.FINGERPRINT && JSON.parse(process.env.FINGERPRINT),
     };
     const ports = uploadPorts(s3, CONTENT_BUCKET, keyValueStore(KEY_VALUE_STORE_ARN), settings);
     return upload(job, ports, systemClock, invocation);

@@ -33,6 +33,8 @@ export interface ArtifactFile {
   readonly type: string;
   /** The name of the set of headers that is stored with it; missing if there are none. */
   readonly headers?: string;
+  /** As in `ManifestFile`. */
+  readonly original?: string;
 }
 
 export interface PlanLimits {

@@ -21,7 +21,10 @@ export function uploadPorts(
   s3: S3Client,
   Bucket: string,
   store: PointerStore,
-  settings: Pick<UploadPorts, 'immutable' | 'rebaseShare' | 'gates' | 'urls' | 'rulesFiles'>,
+  settings: Pick<
+    UploadPorts,
+    'immutable' | 'rebaseShare' | 'gates' | 'urls' | 'rulesFiles' | 'fingerprint'
+  >,
 ): UploadPorts {
   return {
     ...settings,

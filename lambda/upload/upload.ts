@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { UrlRules } from '../../lib/release/addresses.ts';
 import {
   claimKey,
+  type FingerprintSettings,
   type GateLimits,
   LIVE_KEY,
   type Manifest,
@@ -30,12 +31,13 @@ import type { Invocation } from '../shared/run-job.ts';
 import { VALUE_BYTES } from '../shared/store.ts';
 import { readToken } from '../shared/token.ts';
 import { addressingFor, placementFor } from './addressing.ts';
-import { openArtifact, type ZipArtifact } from './artifact.ts';
+import { openArtifact } from './artifact.ts';
+import type { Fingerprinted, FingerprintInput } from './fingerprint/fingerprint.ts';
 import { atMost, inspect, KEPT_FINDINGS } from './gates.ts';
 import { HEADERS_FILE } from './headers.ts';
 import { readUploadParameters } from './parameters.ts';
 import { differs, type Plan, planRelease } from './plan.ts';
-import { type RulesFiles, readRules } from './rules.ts';
+import { type Rules, type RulesFiles, readRules } from './rules.ts';
 import { withTemporaryFolder } from './temporary.ts';
 import { count, listed, size } from './words.ts';
 
@@ -50,6 +52,12 @@ export interface UploadPorts {
   /** Which addresses its pages have. */
   readonly urls: UrlRules;
   readonly rulesFiles: RulesFiles;
+  /**
+   * Gives files with fixed names a copy that changes its name.
+   *
+   * @default they have none
+   */
+  readonly fingerprint?: FingerprintSettings | undefined;
   /** What a person lets through a gate all the same. */
   readonly permits: {
     /** Whether there is an object of that key. */
@@ -187,52 +195,57 @@ export async function upload(
           immutable,
           urls.style,
         );
-        const { files, redirects } = rules;
-        const { addressing, problems } = addressingFor(files, urls, immutable);
+        const { redirects } = rules;
+        const { addressing, problems } = addressingFor(rules.files, urls, immutable);
+        const built = {
+          files: rules.files,
+          immutable,
+          urls,
+          isRuled: (address: string) => redirects?.ruling.at(address) !== undefined,
+          open: zip.open,
+          endAt: invocation.endAt,
+          clock,
+          signal,
+        };
+        const inspected = await inspect({
+          ...built,
+          live: live.manifest,
+          limits: ports.gates,
+          fingerprint: ports.fingerprint !== undefined,
+          permits: {
+            ...ports.permits,
+            isGiven: (key) => persistently(clock, signal, () => ports.permits.isGiven(key, signal)),
+          },
+        });
+        const wrong = [...rules.problems, ...inspected.problems, ...problems];
+        // A site that is refused anyway is not worth minutes of reading.
+        const source =
+          ports.fingerprint && wrong.length === 0
+            ? await fingerprinted(built, ports.fingerprint, rules, visitors)
+            : {
+                ...{ files: rules.files, open: zip.open, problems: [], findings: [] },
+                texts: rules.headers?.texts ?? new Map<string, string>(),
+              };
         const planned = planRelease({
           id,
           revision,
           // The same for everybody who works on that release.
           createdAt: releaseTime(id),
-          files,
+          files: source.files,
           live: live.manifest,
           immutable,
           addressing,
           program: redirects?.program,
           limits: { pointerBytes: VALUE_BYTES, rebaseShare: ports.rebaseShare },
         });
-        const inspected = await inspect({
-          files,
-          live: live.manifest,
-          limits: ports.gates,
-          immutable,
-          urls,
-          isRuled: (address) => redirects?.ruling.at(address) !== undefined,
-          open: zip.open,
-          permits: {
-            ...ports.permits,
-            isGiven: (key) => persistently(clock, signal, () => ports.permits.isGiven(key, signal)),
-          },
-          endAt: invocation.endAt,
-          clock,
-          signal,
-        });
-        const refused = [
-          ...rules.problems,
-          ...inspected.problems,
-          ...problems,
-          ...planned.problems,
-        ];
-        refuse(refused, visitors);
-        const found = [...rules.findings, ...inspected.findings];
+        refuse([...wrong, ...source.problems, ...planned.problems], visitors);
+        const found = [...rules.findings, ...inspected.findings, ...source.findings];
         // Whoever begins finds nothing under an id that is new; if it does, S3 refuses the write.
         const present =
           job.continuationToken === undefined
             ? new Map<string, number>()
             : await persistently(clock, signal, () => ports.list(releasePrefix(id), signal));
         await outlastSweep(planned.pool, ports, clock, visitors, invocation);
-        const texts = rules.headers?.texts ?? new Map();
-        const source = { zip, texts };
         const kept = [
           ...planned.headersKept,
           ...(await writeFiles(planned, present, source, ports, clock, visitors, progress, signal)),
@@ -260,6 +273,17 @@ export async function upload(
     if (!(error instanceof Failure) && signal.aborted) throw overdue(releaseId);
     throw failureFrom(error, `Release ${releaseId} was not uploaded`, visitors);
   }
+}
+
+/** Loaded only where it is asked for: its parsers would cost every other upload their start. */
+async function fingerprinted(
+  built: Omit<FingerprintInput, 'settings' | 'headers' | 'visitors'>,
+  settings: FingerprintSettings,
+  { headers }: Rules,
+  visitors: string,
+): Promise<Fingerprinted> {
+  const { fingerprint } = await import('./fingerprint/fingerprint.ts');
+  return fingerprint({ ...built, settings, headers, visitors });
 }
 
 interface Progress {
@@ -399,7 +423,7 @@ async function liveRelease(ports: UploadPorts, signal: AbortSignal): Promise<Liv
 
 /** Where what is written comes from. */
 interface Source {
-  readonly zip: ZipArtifact;
+  open(path: string): Promise<Readable>;
   /** Of the sets of headers. */
   readonly texts: ReadonlyMap<string, string>;
 }
@@ -458,7 +482,7 @@ async function writeFiles(
 
 async function writeFile(
   { from, headers, ...file }: ManifestFile & { from?: string },
-  { zip, texts }: Source,
+  { open, texts }: Source,
   ports: UploadPorts,
   signal: AbortSignal,
 ) {
@@ -469,7 +493,7 @@ async function writeFile(
     // Somebody deleted it from the bucket. The artifact has the bytes.
     if (result !== 'missing') return result;
   }
-  const content = await zip.open(file.path);
+  const content = await open(file.path);
   try {
     if (file.size <= BUFFERED_BYTES)
       return await ports.putNew(object, await buffer(content), signal);
@@ -668,6 +692,7 @@ function succeeded(
   const keptInPool = keep.filter(({ path, key }) => path === key).length;
   const pooled = pool.length + keptInPool > 0;
   const unchanged = keep.length - keptInPool;
+  const copies = files.filter(({ original }) => original !== undefined).length;
   return {
     kind: 'succeeded',
     summary: [
@@ -677,6 +702,7 @@ function succeeded(
             `, of which ${count(pool.length, 'file')} new in the pool and ${keptInPool} there already`,
           ]
         : []),
+      ...(copies > 0 ? [`, ${copies} of them copies under fingerprinted names`] : []),
       '.',
       ...(unchanged + copy.length > 0
         ? [

@@ -49,6 +49,20 @@ export const PRUNED_KEY = 'pruned';
  */
 export const RULES_PREFIX = 'rules/';
 
+/**
+ * The copies that `fingerprint` makes, `css/site.pinned-3f9a1c2b7d04.css`, as one more path pattern of the pool. They stand
+ * beside their originals, in any folder.
+ */
+export const COPIES_PATTERN = '*.pinned-*';
+
+/** How the upload gives files with fixed names a copy. */
+export interface FingerprintSettings {
+  /** Whether the content security policy of the pages allows styles or scripts by their hash. */
+  readonly policyHashes: boolean;
+  /** The site's own names, by which pages may refer to its files too. */
+  readonly hosts: readonly string[];
+}
+
 /** Stored with every object. True for ever, since the bytes under a key never change. */
 export const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 
@@ -109,6 +123,8 @@ export interface ManifestFile {
    * of its first release are.
    */
   readonly headers?: string;
+  /** Of a copy under a fingerprinted name: the path of the file that it is a copy of. Missing with what the build has made. */
+  readonly original?: string;
 }
 
 /** A path that is not in the release, although an object in one of its layers or its base has it. */

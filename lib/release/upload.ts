@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import { acknowledgeWildcards } from '../acknowledge.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Hosting } from '../hosting/hosting.ts';
+import { fingerprintSettings } from '../options/fingerprint.ts';
 import type { UrlRules } from './addresses.ts';
 import {
   type GateLimits,
@@ -28,6 +29,7 @@ export class Upload extends Construct {
     super(scope, id);
     const { bucket } = hosting.content;
     const { keyValueStoreArn } = hosting.router.keyValueStore;
+    const fingerprint = fingerprintSettings(config);
 
     this.job = new JobFunction(this, 'Job', {
       handler: 'upload',
@@ -46,6 +48,7 @@ export class Upload extends Construct {
         ...(asksForUrls(config) && { URLS: JSON.stringify(config.urls satisfies UrlRules) }),
         ...(config.redirectsFile && { REDIRECTS_FILE: 'on' }),
         ...(config.headersFile && { HEADERS_FILE: 'on' }),
+        ...(fingerprint && { FINGERPRINT: JSON.stringify(fingerprint) }),
       },
     });
 

@@ -60,7 +60,25 @@ test('a name is enough: every other option has a default', () => {
     siteName: 'shop',
     redirectsFile: false,
     headersFile: false,
+    fingerprint: false,
   });
+});
+
+test('copies under fingerprinted names are files of the pool, in each environment that has them', () => {
+  const of = (fingerprint: boolean | 'serve') =>
+    resolveConfigs({
+      name: 'shop',
+      immutable: ['assets/*'],
+      fingerprint,
+      environments: { staging: { source: { branch: 'develop' } }, bare: { fingerprint: false } },
+    }).map(({ immutable }) => immutable);
+  const withCopies = ['assets/*', '*.pinned-*'];
+  expect(of(true)).toEqual([withCopies, withCopies, ['assets/*']]);
+  expect(of('serve')).toEqual(of(true));
+  expect(of(false)).toEqual([['assets/*'], ['assets/*'], ['assets/*']]);
+  expect(() => resolveConfig({ name: 'shop', fingerprint: 'on' as 'serve' })).toThrow(
+    'site.config.ts:\n  - fingerprint: got "on"; use true, false or \'serve\'',
+  );
 });
 
 test('a gate that is set leaves the others at their defaults', () => {
@@ -204,7 +222,7 @@ test('all mistakes are told at once, each with the option, the value and the rem
     `  - immutable.0: got "*.js"; use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'`,
     '  - immutable.2: got "releases/*"; choose another folder: releases/, _site/ and /.well-known/release are taken',
     `  - contentOnDestroy: got "keep"; use 'retain' or 'delete'`,
-    '  - sorce: no such option; use one of name, source, build, domain, immutable, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, environments, notifications',
+    '  - sorce: no such option; use one of name, source, build, domain, immutable, fingerprint, rebaseShare, contentOnDestroy, headers, gates, health, retention, urls, accessLogs, redirectsFile, headersFile, approval, deploymentWindow, environments, notifications',
   ]);
 });
 

@@ -54,6 +54,7 @@ function anInspection({
     files: all.some(({ path }) => path === 'index.html') ? all : [aFile('index.html'), ...all],
     live: live && aLive(live),
     limits: { ...LIMITS, ...limits },
+    fingerprint: false,
     immutable: [],
     urls,
     isRuled: () => false,
@@ -205,6 +206,41 @@ test('names that differ only in case are a finding, in any alphabet and spelling
     'About.html, about.html differ only in case, and are different addresses',
     'e\u0301.txt, É.txt differ only in case, and are different addresses',
   ]);
+});
+
+describe('style sheets and scripts whose names stay the same', () => {
+  const files = ['about/index.html', 'site.css', 'js/app.js', 'i.png', 'assets/a-1.js'].map(
+    (path) => aFile(path, 1),
+  );
+  const page = '<link rel=stylesheet href=/site.css><script src=/assets/a-1.js></script>';
+  const html = {
+    'index.html': `${page}<script src=js/app.js></script>`,
+    'about/index.html': page,
+  };
+
+  test('are one finding, with what to do', async () => {
+    const { input } = anInspection({ html, files });
+    expect(await inspect({ ...input, immutable: ['assets/*'] })).toEqual({
+      problems: [],
+      findings: [
+        '2 pages load 2 style sheets or scripts by names that stay the same when the content changes, and may get those of another release while one goes live: let the build hash the names and list them under immutable, or set fingerprint: true in site.config.ts and deploy',
+      ],
+    });
+  });
+
+  test.each<[string, string]>([
+    ['what is in the pool', '<script src=/assets/a-1.js></script>'],
+    ['images and icons', '<img src=/i.png><link rel=icon href=/i.png>'],
+    ['links', '<a href=/js/app.js><link rel=alternate href=/site.css>'],
+  ])('%s are none', async (_, content) => {
+    const { input } = anInspection({ html: { 'index.html': content }, files });
+    expect(await inspect({ ...input, immutable: ['assets/*'] })).toEqual(NOTHING);
+  });
+
+  test('are none where copies are made of them', async () => {
+    const { input } = anInspection({ html, files });
+    expect(await inspect({ ...input, fingerprint: true })).toEqual(NOTHING);
+  });
 });
 
 describe('links that lead nowhere', () => {

@@ -636,6 +636,36 @@ describe('the pool', () => {
     const sizes = site.removals.map((keys) => keys.filter((key) => /^assets/.test(key)).length);
     expect(sizes.filter((size) => size > 0)).toEqual([1_000, 1_000, 501]);
   });
+
+  test('loses copies of any folder, without a look at all files of the releases', async () => {
+    const site = aPool();
+    site.immutable = ['assets/*', '*.pinned-*'];
+    const kept = 'css/site.pinned-000000000001.css';
+    site.release(LIVE, { shares: [KEPT, kept], states: ['uploaded', 'live'] });
+    site.file(kept, 99);
+    const copies = ['-', 'A', '_a', '_sitf/a', 'css/site', 'r', 'releaset/a', 'z/é'].map(
+      (name) => `${name}.pinned-000000000002.css`,
+    );
+    for (const copy of copies) site.file(copy, 40);
+    const many = Array.from({ length: 30 }, (_, number) => `${number}.html`);
+    site.release(idOf(1), { own: many, states: ['uploaded'] });
+    const listed: string[] = [];
+    const { list } = site.ports();
+    site.ports = () => ({
+      ...PruneFake.prototype.ports.call(site),
+      async *list(...asked) {
+        for await (const page of list(...asked)) {
+          if (asked[0] === '') listed.push(...page.map(({ key }) => key));
+          yield page;
+        }
+      },
+    });
+    expect(await site.run()).toMatchObject({ poolFiles: copies.length + 1, complete: true });
+    expect(pool(site)).toEqual([KEPT, 'assets/young.js', 'other/old.txt', kept]);
+    expect(listed.filter((key) => /^(?:releases|_site)\//.test(key)).length).toBeLessThanOrEqual(
+      2 * site.pageSize,
+    );
+  });
 });
 
 describe('a clean-up that does not get through', () => {

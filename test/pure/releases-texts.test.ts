@@ -193,6 +193,7 @@ test('a difference goes by content, not by place or time, and ends with the sums
     removed: [{ path: 'd.html', size: 40 }],
     changed: [{ path: 'b.html', fromSize: 1_000, toSize: 2_000 }],
     same: 1,
+    copies: { added: 0, removed: 0, same: 0 },
   });
   expect(differenceText(difference)).toBe(
     [
@@ -205,6 +206,21 @@ test('a difference goes by content, not by place or time, and ends with the sums
       '+ 1 file added (30 B), - 1 removed (40 B), ~ 1 changed (1.0 kB → 2.0 kB), 1 the same',
     ].join('\n'),
   );
+});
+
+test('copies under fingerprinted names are counted in a difference, and not told one by one', () => {
+  const copy = (tag: string) => ({
+    ...file(`a.pinned-${tag}.css`, tag, 10),
+    original: 'a.css',
+  });
+  const before = { id: ONE, files: [file('a.css', '1', 10), copy('1'), copy('0')] };
+  const after = { id: TWO, files: [file('a.css', '2', 10), copy('2'), copy('0'), copy('3')] };
+  expect(differenceText(differenceOf(before, after)).split('\n').slice(2)).toEqual([
+    '~  a.css  10 B → 10 B',
+    '',
+    '+ 0 files added (0 B), - 0 removed (0 B), ~ 1 changed (10 B → 10 B), 0 the same',
+    'Copies under fingerprinted names: 2 added, 1 removed, 1 the same',
+  ]);
 });
 
 test('a clean-up reports what stays and why, what goes, and what waits', () => {

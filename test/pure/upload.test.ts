@@ -12,7 +12,13 @@ import { roomFor } from '../../lambda/upload/plan.ts';
 import { type UploadPorts, upload } from '../../lambda/upload/upload.ts';
 import { resolveConfig } from '../../lib/config.ts';
 import type { UrlRules } from '../../lib/release/addresses.ts';
-import { type GateLimits, type Pointer, RELEASE_ID } from '../../lib/release/contract.ts';
+import {
+  COPIES_PATTERN,
+  type FingerprintSettings,
+  type GateLimits,
+  type Pointer,
+  RELEASE_ID,
+} from '../../lib/release/contract.ts';
 import {
   aClock,
   aJob,
@@ -60,6 +66,7 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     urls: { style: 'any', fallback: 'none' } as UrlRules,
     gates: resolveConfig({ name: 'site' }).gates as GateLimits,
     rulesFiles: { redirects: false, headers: false },
+    fingerprint: undefined as FingerprintSettings | undefined,
     put: (key: string, content: string, type?: string) => {
       const bytes = Buffer.from(content);
       objects.set(key, { sha256: sha256(bytes), bytes, ...(type && { type }) });
@@ -98,12 +105,15 @@ async function anAccount(site: Record<string, string | Buffer> = SITE) {
     await account.before(name);
   };
   const ports: UploadPorts = {
-    immutable: ['assets/*'],
+    immutable: ['assets/*', COPIES_PATTERN],
     get urls() {
       return account.urls;
     },
     get rulesFiles() {
       return account.rulesFiles;
+    },
+    get fingerprint() {
+      return account.fingerprint;
     },
     get rebaseShare() {
       return account.rebaseShare;
@@ -841,5 +851,83 @@ describe('_headers', () => {
     account.put('assets/app-1.js', 'app');
     const { summary } = (await account.run()) as Succeeded;
     expect(summary).toContain('(assets/app-1.js) keeps the headers of the first upload');
+  });
+});
+
+describe('copies under fingerprinted names', () => {
+  const FIXED = {
+    'index.html': '<link rel="stylesheet" href="site.css">',
+    'site.css': 'a{background:url(a.png)}',
+    'a.png': 'image',
+    'more.txt': 'more',
+  };
+
+  async function aFixedSite(site: Record<string, string | Buffer> = FIXED) {
+    const account = await anAccount(site);
+    account.fingerprint = { policyHashes: false, hosts: [] };
+    return account;
+  }
+
+  const copiesOf = (account: Awaited<ReturnType<typeof anAccount>>) =>
+    account.manifest()?.files.filter(({ original }) => original !== undefined) ?? [];
+
+  test('are pool files, which the manifest tells from what the build made', async () => {
+    const account = await aFixedSite();
+    const { summary, outputVariables } = (await account.run()) as Succeeded;
+    expect(outputVariables).toMatchObject({ files: '6', newPoolFiles: '2', releaseFiles: '4' });
+    expect(summary).toContain('2 files new in the pool and 0 there already, 2 of them copies');
+    const copies = copiesOf(account);
+    expect(copies.map(({ original }) => original)).toEqual(['a.png', 'site.css']);
+    for (const { path, key, sha256: told } of copies) {
+      expect(key).toBe(path);
+      expect(account.objects.get(key)?.sha256).toBe(told);
+    }
+    const page = account.objects.get(`releases/${ID}/index.html`)?.bytes.toString();
+    expect(page).toBe(`<link rel="stylesheet" href="${copies[1]?.path}">`);
+  });
+
+  test('are the same in a later invocation, and when the job is delivered again', async () => {
+    const undisturbed = await aFixedSite();
+    await undisturbed.run();
+    const account = await aFixedSite();
+    const abort = new AbortController();
+    account.before = async (call) => {
+      if (call.startsWith('put site.pinned')) {
+        abort.abort();
+        throw new Error('aborted');
+      }
+    };
+    const { token: continuationToken } = (await account.run(
+      {},
+      { signal: abort.signal },
+    )) as Continued;
+    account.before = async () => {};
+    await account.run({ id: OTHER_JOB_ID, continuationToken });
+    expect(account.manifest()).toEqual(undisturbed.manifest());
+    account.calls.length = 0;
+    await account.run();
+    expect(account.manifest()).toEqual(undisturbed.manifest());
+  });
+
+  test('that stand in the bucket with other bytes stop the release, and are not overwritten', async () => {
+    const first = await aFixedSite();
+    await first.run();
+    const [image] = copiesOf(first);
+    const account = await aFixedSite();
+    account.put(image?.path as string, 'other');
+    await expect(account.run()).rejects.toThrow(
+      `${image?.path}: is in the pool with other bytes; give it a name that changes with its content`,
+    );
+    expect(account.objects.get(image?.path as string)?.bytes.toString()).toBe('other');
+  });
+
+  test('of a hashed site are none: it is published as without the option', async () => {
+    const site = { ...SITE, 'index.html': '<script type="module" src="assets/app-1.js"></script>' };
+    const [off, on] = [await anAccount(site), await aFixedSite(site)];
+    await off.run();
+    await on.run();
+    const stored = ({ objects }: typeof on) =>
+      [...objects].filter(([key]) => !key.startsWith('_site/ledger/'));
+    expect(stored(on)).toEqual(stored(off));
   });
 });

@@ -98,7 +98,7 @@ export class PruneFake {
     const { clock: _, ...fake } = this;
     return {
       ...fake,
-      list: (prefix) => this.#pages(prefix),
+      list: (prefix, _signal, after) => this.#pages(prefix, after),
       folders: async (prefix) => [
         ...new Set(
           [...this.objects.keys()]
@@ -124,7 +124,7 @@ export class PruneFake {
     return prune(this.ports(), { by, dryRun }, this.clock, invocation);
   }
 
-  async *#pages(prefix: string): AsyncGenerator<StoredFile[]> {
+  async *#pages(prefix: string, after = ''): AsyncGenerator<StoredFile[]> {
     this.beforeList(prefix);
     const records = [...this.records.pages.keys()].map(
       (id): StoredFile => ({
@@ -137,7 +137,7 @@ export class PruneFake {
       (id): StoredFile => ({ key: ledgerKey(id), size: 1, modified: NOW }),
     );
     const files = [...records, ...pages, ...this.objects.values()]
-      .filter(({ key }) => key.startsWith(prefix))
+      .filter(({ key }) => key.startsWith(prefix) && key > after)
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     for (let from = 0; from < files.length; from += this.pageSize) {
       yield files.slice(from, from + this.pageSize);

@@ -69,6 +69,7 @@ describe("cdk-nag's AwsSolutions pack", () => {
       },
     ],
     ['a build with everything', { build: EVERY_BUILD_OPTION }],
+    ['copies under fingerprinted names', { fingerprint: true }],
   ])('has nothing left to say: %s', (_, over) => {
     expect(() => audit(aStack(over))).not.toThrow();
   });
