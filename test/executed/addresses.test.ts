@@ -1,10 +1,7 @@
-import { Agent } from 'node:http';
 import { connect } from 'node:net';
-import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keyValueStore } from '../../lambda/shared/key-value-store.ts';
 import { pointerText } from '../../lambda/shared/pointer.ts';
 import { contentType } from '../../lambda/upload/content-type.ts';
 import { deltaOf, placesOf, setOf } from '../../lambda/upload/layers.ts';
@@ -19,8 +16,13 @@ import {
 import { rawQueryOf } from '../../local/edge/paths.ts';
 import type { LocalStack } from '../../local/stack.ts';
 import { inSandbox } from '../support/engines.ts';
-import { toLoopback } from '../support/local-aws.ts';
-import { aDirectory, aLocalStack, contentOf, removeDirectories } from '../support/local-stack.ts';
+import {
+  aDirectory,
+  aLocalStack,
+  contentOf,
+  pointTo,
+  removeDirectories,
+} from '../support/local-stack.ts';
 import { aStack } from '../support/synth.ts';
 
 const LIVE = '20261123T061500Z-1111111';
@@ -106,22 +108,7 @@ beforeAll(async () => {
   await put('secret.txt');
   await put('_site/404.html', 'NOT HERE');
 
-  const environment = stack.environmentFor('a test');
-  const store = keyValueStore(
-    String(stack.assembly.outputs.KeyValueStore),
-    new CloudFrontKeyValueStoreClient({
-      endpoint: environment.AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE as string,
-      region: 'us-east-1',
-      credentials: {
-        accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
-        secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
-        sessionToken: environment.AWS_SESSION_TOKEN as string,
-      },
-      requestHandler: { httpAgent: new Agent({ lookup: toLoopback }) },
-    }),
-  );
-  const { signal } = new AbortController();
-  await store.put(new Map([['live', pointerText(POINTER)]]), await store.version(signal), signal);
+  await pointTo(stack, POINTER);
 });
 
 afterAll(async () => {

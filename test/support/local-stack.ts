@@ -1,15 +1,21 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { S3Client } from '@aws-sdk/client-s3';
 import { App } from 'aws-cdk-lib';
+import { keyValueStore } from '../../lambda/shared/key-value-store.ts';
+import { pointerText } from '../../lambda/shared/pointer.ts';
 import { resolveConfigs, type SiteConfig } from '../../lib/config.ts';
+import { LIVE_KEY, type Pointer } from '../../lib/release/contract.ts';
 import { SiteStack } from '../../lib/site-stack.ts';
 import { LocalStack, type LocalStackOptions } from '../../local/stack.ts';
+import { toLoopback } from './local-aws.ts';
 import { cdkJson } from './synth.ts';
 
 const run = promisify(execFile);
@@ -82,6 +88,27 @@ export function contentOf(stack: LocalStack): { readonly s3: S3Client; readonly 
     },
   });
   return { s3, Bucket: String(stack.assembly.outputs.ContentBucket) };
+}
+
+/** Makes a release live as a promotion would: the store has that pointer. */
+export async function pointTo(stack: LocalStack, pointer: Pointer): Promise<void> {
+  const environment = stack.environmentFor('a test');
+  const store = keyValueStore(
+    String(stack.assembly.outputs.KeyValueStore),
+    new CloudFrontKeyValueStoreClient({
+      endpoint: environment.AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE as string,
+      region: 'us-east-1',
+      credentials: {
+        accessKeyId: environment.AWS_ACCESS_KEY_ID as string,
+        secretAccessKey: environment.AWS_SECRET_ACCESS_KEY as string,
+        sessionToken: environment.AWS_SESSION_TOKEN as string,
+      },
+      requestHandler: { httpAgent: new Agent({ lookup: toLoopback }) },
+    }),
+  );
+  const { signal } = new AbortController();
+  const value = pointerText(pointer);
+  await store.put(new Map([[LIVE_KEY, value]]), await store.version(signal), signal);
 }
 
 /** A person's clone: files, commits and real pushes into the stack's repository. */
