@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
-import { EVERY_RELEASE } from '../../bench/releases.ts';
+import { EVERY_RELEASE } from '../../bench/uploaders.ts';
 import { resolveConfig } from '../../lib/config.ts';
 import type { LedgerEntry, Manifest, ReleaseRecord } from '../../lib/release/contract.ts';
 import {
