@@ -6,8 +6,6 @@
  */
 import cf from 'cloudfront';
 
-const EXTENSION = /\/[^/]+\.[^/]+$/;
-
 export async function handler(event) {
   const request = event.request;
   let folder;
@@ -19,7 +17,7 @@ export async function handler(event) {
   }
   const uri = request.uri;
   if (uri.endsWith('/')) request.uri = `/${folder}${uri.slice(0, -1)}/index.html`;
-  else if (EXTENSION.test(uri)) request.uri = `/${folder}${uri}`;
+  else if (/\/[^/]+\.[^/]+$/.test(uri)) request.uri = `/${folder}${uri}`;
   else request.uri = `/${folder}${uri}.html`;
   return request;
 }
