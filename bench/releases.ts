@@ -182,6 +182,7 @@ function amounts(runs: readonly Run[]): Section[] {
       ratios: ratiosOf(runs, 'MB', sent, megabytes, [
         [10_000, 10, 'mostly the same', 's3 sync'],
         [10_000, 10, 'mostly the same', 'ETag diff'],
+        [100_000, 10, 'mostly the same', 'ETag diff'],
       ]),
     },
     {

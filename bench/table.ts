@@ -90,7 +90,9 @@ export const shown = (count: number): string =>
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
 /** Whole ones are rare here. */
 export const dollars = (amount: number): string => amount.toFixed(5);
-export const times = (ratio: number): string => `${ratio.toFixed(2)} ×`;
+/** A thousandth is no zero. */
+export const times = (ratio: number): string =>
+  `${ratio >= 0.1 || ratio === 0 ? ratio.toFixed(2) : ratio.toPrecision(2)} ×`;
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 /** KB as AWS counts them. */
 export const kilobytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KB`;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { withBlock } from '../../bench/document.ts';
 import { readOptions } from '../../bench/options.ts';
-import { dollars, ratiosOf, type Section, shown } from '../../bench/table.ts';
+import { dollars, ratiosOf, type Section, shown, times } from '../../bench/table.ts';
 
 const BEGIN = '<!-- table: written by npm run bench -- --write -->';
 const END = '<!-- end of table -->';
@@ -85,6 +85,15 @@ describe('the table of ratios', () => {
     [1_234.5, '1,235'],
   ])('counts are readable: %d', (count, text) => {
     expect(shown(count)).toBe(text);
+  });
+
+  test.each([
+    [0, '0.00 ×'],
+    [0.000_229_7, '0.00023 ×'],
+    [0.25, '0.25 ×'],
+    [31.054, '31.05 ×'],
+  ])('a small ratio is no zero: %d', (ratio, text) => {
+    expect(times(ratio)).toBe(text);
   });
 
   test('a hundredth of a cent is not lost', () => {
