@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -8,9 +8,17 @@ import { nodeFor } from '../local/lambda/functions.ts';
 import type { BenchContext } from './context.ts';
 import { compareInvalidate } from './invalidate.ts';
 import { type Command, inTurn, untilFirstOutput } from './processes.ts';
-import { findPython, type Python, pythonCommand } from './python.ts';
+import { findPython, loadedBytes, type Python, pythonCommand } from './python.ts';
 import { ratioOf, spreadOf } from './statistics.ts';
-import { against, cellsOf, kilobytes, milliseconds, type Section, times } from './table.ts';
+import {
+  against,
+  cellsOf,
+  kilobytes,
+  milliseconds,
+  type Ratio,
+  type Section,
+  times,
+} from './table.ts';
 
 /** A function that the pipeline invokes. */
 export interface Handler {
@@ -46,7 +54,7 @@ export async function measureBundles(
   const handlers = handlersOf(context.assembly);
   const python = await findPython(wantedPython);
   return [
-    await sizes(handlers),
+    await sizes(handlers, python),
     await startUp(handlers, python, context),
     await compareInvalidate(theInvalidate(handlers), python, context, context.runs ?? RUNS),
   ];
@@ -93,7 +101,7 @@ function theInvalidate(handlers: readonly Handler[]): Handler {
   throw new Error(`the pipeline's functions: got ${names}; the bench compares Invalidate`);
 }
 
-async function sizes(handlers: readonly Handler[]): Promise<Section> {
+async function sizes(handlers: readonly Handler[], python: Python | undefined): Promise<Section> {
   const rows = handlers.map(async ({ name, folder }) => {
     const files = await readdir(folder, { recursive: true, withFileTypes: true });
     const contents = await Promise.all(
@@ -104,11 +112,40 @@ async function sizes(handlers: readonly Handler[]): Promise<Section> {
     const raw = contents.reduce((sum, { length }) => sum + length, 0);
     const zipped = contents.reduce((sum, content) => sum + gzipSync(content).length, 0);
     const verdict = name === INVALIDATE ? against(raw, MOST_BYTES, kilobytes) : '';
-    return [name, kilobytes(raw), kilobytes(zipped), verdict];
+    return { name, raw, cells: [name, kilobytes(raw), kilobytes(zipped), verdict] };
   });
+  const sized = await Promise.all(rows);
+  const recipe = new URL('invalidate.py', import.meta.url);
+  const [theirs, zipped] = [(await stat(recipe)).size, gzipSync(await readFile(recipe)).length];
+  const theirsLoaded = python && theirs + (await loadedBytes(python));
+  const ratio = (of: string, to: string, ours: number, than: number): Ratio => ({
+    of,
+    to,
+    ours,
+    theirs: than,
+    format: kilobytes,
+  });
+  const ours = sized.find(({ name }) => name === INVALIDATE)?.raw ?? Number.NaN;
   return {
     heading: ['Handler bundles, KB of 1,024 bytes', 'raw', 'gzip'],
-    rows: await Promise.all(rows),
+    rows: [
+      ...sized.map(({ cells }) => cells),
+      ['Invalidate in Python, its own file', kilobytes(theirs), kilobytes(zipped)],
+      ...(theirsLoaded === undefined
+        ? []
+        : [['Invalidate in Python, all that it loads', kilobytes(theirsLoaded)]]),
+    ],
+    notes: [
+      "Python's runtime on Lambda brings a boto3 of AWS's choice; ours bring the SDK that they were tested with",
+    ],
+    ratios: [
+      ratio('Size of Invalidate, deployed', 'Python, boto3 from the runtime', ours, theirs),
+      ...(theirsLoaded === undefined
+        ? []
+        : [
+            ratio('Size of Invalidate, all that it loads', 'Python with boto3', ours, theirsLoaded),
+          ]),
+    ],
   };
 }
 
@@ -201,6 +238,19 @@ async function startUp(
             [`${inPython}, over bare Python`, ...cellsOf(spreadOf(theirs), milliseconds), ''],
           ]),
     ],
+    ratios: Object.entries(measured).flatMap(([name, values]) => {
+      const reference = measured[inPython];
+      if (!reference || !handlers.some((handler) => handler.name === name)) return [];
+      return [
+        {
+          of: `Start-up of ${name}`,
+          to: 'Invalidate in Python',
+          ours: spreadOf(values).median,
+          theirs: spreadOf(reference).median,
+          format: milliseconds,
+        },
+      ];
+    }),
     notes: [
       `Node.js ${await nodeVersion(node)}, ${
         python

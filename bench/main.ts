@@ -1,15 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Assembly } from '../local/assembly/assembly.ts';
 import { synthesize } from '../local/synth.ts';
 import { measureBundles } from './bundles.ts';
 import type { BenchContext } from './context.ts';
+import { type Block, withBlock } from './document.ts';
 import { HELP, type Options, type Part, readOptions } from './options.ts';
 import { measurePush } from './push.ts';
 import { measureReleases } from './releases.ts';
 import { measureRouter } from './router.ts';
-import { render, type Section } from './table.ts';
+import { measureSynth } from './synth.ts';
+import { ratiosOf, render, type Section } from './table.ts';
+
+const DOCUMENT = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
@@ -48,7 +53,8 @@ async function measure(options: Options, scratch: string, signal: AbortSignal): 
   };
   const measures: Readonly<Record<Part, () => Promise<Section[]>>> = {
     bundles: () => measureBundles(context, options.python),
-    router: async () => [await measureRouter(context)],
+    router: () => measureRouter(context),
+    synth: async () => [await measureSynth(context)],
     push: async () => [await measurePush(context, options.page)],
     releases: () => measureReleases(context),
     async scale() {
@@ -57,20 +63,34 @@ async function measure(options: Options, scratch: string, signal: AbortSignal): 
       return [await measureScale(context, options.files)];
     },
   };
-  const sections: Section[] = [];
+  const measured: Section[][] = [];
   const failures: string[] = [];
   for (const part of options.parts) {
     try {
-      sections.push(...(await measures[part]()));
+      measured.push(await measures[part]());
     } catch (error) {
       if (signal.aborted) throw error;
       // The other parts can be measured all the same.
       failures.push(`${part}: not measured: ${(error as Error).message}`);
     }
   }
-  if (sections.length > 0) console.log(`${machine()}\n\n${render(sections)}`);
+  // Each part with columns of its own width.
+  const table = [ratiosOf(measured.flat()), ...measured]
+    .filter((sections) => sections.length > 0)
+    .map(render)
+    .join('\n');
+  const text = `${machine()}\n\n${table}`;
+  if (measured.length > 0) console.log(text);
   for (const failure of failures) process.stderr.write(`${failure}\n`);
   if (failures.length > 0) process.exitCode = 1;
+  // Half a table would look like a whole one.
+  else if (options.write) await write(options.write, text);
+}
+
+async function write(block: Block, text: string): Promise<void> {
+  const day = new Date().toISOString().slice(0, 10);
+  const document = await readFile(DOCUMENT, 'utf8');
+  await writeFile(DOCUMENT, withBlock(document, block, `${day}, ${text}`));
 }
 
 /** Absolute times say little without it. */

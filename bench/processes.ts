@@ -14,6 +14,8 @@ export interface Command {
 const LONGEST_MS = 60_000;
 
 export interface Started {
+  /** What it said on its standard output. */
+  readonly output: Promise<string>;
   /** Just before the process was spawned, by `performance.now()`. */
   readonly began: number;
   /** When its first output arrived; `undefined` if there was none. Rejects if it does not end well. */
@@ -31,12 +33,13 @@ export function start(command: Command, signal: AbortSignal): Started {
     signal,
   });
   let firstOutput: number | undefined;
-  let said = '';
+  let [said, output] = ['', ''];
   const listen = (text: Buffer) => {
     said = `${said}${text}`.slice(-2_000);
   };
   child.stdout.on('data', (text: Buffer) => {
     firstOutput ??= performance.now();
+    output += text;
     listen(text);
   });
   child.stderr.on('data', listen);
@@ -48,7 +51,17 @@ export function start(command: Command, signal: AbortSignal): Started {
     const how = killedBy ? `was ended by ${killedBy}` : `ended with exit status ${code}`;
     throw new Error([`${command.file} ${how}`, said.trim()].join('\n'));
   });
-  return { began, firstOutput: ended };
+  // Its failure is told by `firstOutput` to whoever waits for that alone.
+  const whole = ended.then(() => output);
+  whole.catch(() => {});
+  return { began, firstOutput: ended, output: whole };
+}
+
+/** What a process says. @throws Error when it fails */
+export async function outputOf(command: Command, signal: AbortSignal): Promise<string> {
+  const { firstOutput, output } = start(command, signal);
+  await firstOutput;
+  return output;
 }
 
 /**

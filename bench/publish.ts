@@ -8,6 +8,8 @@ export interface Push {
   readonly live: number;
   readonly end: number;
   readonly build: number;
+  /** When the build had ended. */
+  readonly built: number;
   /** By name, in the order in which they ran. */
   readonly actions: ReadonlyMap<string, number>;
 }
@@ -26,7 +28,12 @@ export async function publish(
 ): Promise<Push> {
   const before = await stack.liveRelease();
   const events: PipelineEvent[] = [];
-  const stopListening = stack.events.listen((event) => events.push(event));
+  /** Of each action, by `performance.now()`. */
+  const endOf = new Map<string, number>();
+  const stopListening = stack.events.listen((event) => {
+    events.push(event);
+    if (event.type === 'action-finished') endOf.set(event.action, performance.now());
+  });
   const enough = new AbortController();
   const began = performance.now();
   const live = liveAfter(stack, before, askEvery, AbortSignal.any([signal, enough.signal]));
@@ -56,6 +63,7 @@ export async function publish(
       build: finished
         .filter(({ action }) => builds.has(action))
         .reduce((sum, { durationMs }) => sum + durationMs, 0),
+      built: Math.max(...[...builds].map((action) => endOf.get(action) ?? Number.NaN)) - began,
       actions: new Map(
         finished.map(({ stage, action, durationMs }) => [`${stage} · ${action}`, durationMs]),
       ),

@@ -84,6 +84,28 @@ async function probe(file: string): Promise<Python | undefined> {
   }
 }
 
+const LOADED = `
+import json, os, sys
+import invalidate
+files = {getattr(module, '__file__', None) for name, module in list(sys.modules.items())
+         if name.split('.')[0] in ('boto3', 'botocore', 's3transfer', 'jmespath', 'dateutil', 'urllib3', 'six')}
+folder = os.path.join(os.path.dirname(sys.modules['botocore'].__file__), 'data')
+models = [os.path.join(folder, name) for name in ('endpoints.json', 'partitions.json')]
+for service in ('cloudfront', 'codepipeline'):
+    newest = sorted(os.listdir(os.path.join(folder, service)))[-1]
+    models += [os.path.join(folder, service, newest, name) for name in os.listdir(os.path.join(folder, service, newest))
+               if name.startswith(('service-2', 'endpoint-rule-set'))]
+print(sum(os.path.getsize(file) for file in [*files, *models] if file and os.path.exists(file)))
+`;
+
+/** Bytes of the modules of boto3 that the recipe loads, and of the models that its two clients read. */
+export async function loadedBytes(python: Python): Promise<number> {
+  const { args, env } = pythonCommand(python, LOADED, tmpdir(), {
+    AWS_DEFAULT_REGION: 'us-east-1',
+  });
+  return Number(await output(python.executable, args, { ...env, PYTHONDONTWRITEBYTECODE: '1' }));
+}
+
 async function output(
   file: string,
   args: readonly string[],

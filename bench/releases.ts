@@ -1,274 +1,283 @@
 import { setImmediate } from 'node:timers/promises';
-import { type ArtifactFile, type Plan, planRelease } from '../lambda/upload/plan.ts';
-import {
-  CACHE_FOR_EVER,
-  LIVE_KEY,
-  type Manifest,
-  type Pointer,
-  releaseId,
-} from '../lib/release/contract.ts';
-import { Edge } from '../local/edge/edge.ts';
 import type { BenchContext } from './context.ts';
-import { randomFrom } from './random.ts';
-import type { Section } from './table.ts';
-
-/**
- * What Upload and Promote ask of S3 whatever the release holds: two claims, the manifest, three changes
- * of the ledger, the error page, and four reads of manifests and ledger. A test counts them on the bundles.
- */
-export const EVERY_RELEASE = { PUT: 6, COPY: 1, GET: 4, LIST: 0, HEAD: 0 };
+import { type HistoryOptions, historyOf, type Pattern } from './history.ts';
+import { spreadOf } from './statistics.ts';
+import { dollars, megabytes, percent, type Ratio, type Section, shown, times } from './table.ts';
+import {
+  dollarsOf,
+  EVERY_RELEASE,
+  LISTED,
+  type Load,
+  loadsOf,
+  meanOf,
+  missedOf,
+  requestsOf,
+  UPLOADERS,
+  type Uploader,
+} from './uploaders.ts';
+import { visitorsOf } from './visitors.ts';
 
 const RELEASES = 30;
-const SITES = [100, 1_000, 10_000, 50_000];
-const CHANGES = [0, 10, 500];
 /** Of a release's pages, those that visitors ask for before and after each flip. */
 const VISITED = 100;
-/** What one listing returns at most. */
-const LISTED = 1_000;
-/** As `resolveConfig` and the key-value store have it. */
-const LIMITS = { pointerBytes: 1_024, rebaseShare: 1 };
 
-const FIRST = Date.UTC(2026, 0, 1);
-const DAY = 86_400_000;
+const FEW: readonly Pattern[] = ['mostly the same', 'other files'];
+/** Plans of the largest site take seconds each. */
+const HISTORIES: readonly (readonly [
+  files: number,
+  changed: number,
+  patterns: readonly Pattern[],
+])[] = [
+  [100, 0, ['nothing']],
+  [100, 10, FEW],
+  [1_000, 0, ['nothing']],
+  [1_000, 10, FEW],
+  [1_000, 500, FEW],
+  [10_000, 0, ['nothing']],
+  [10_000, 10, FEW],
+  [10_000, 500, FEW],
+  [100_000, 10, FEW],
+];
 
-type Pattern = 'nothing' | 'other files' | 'mostly the same';
-
-/** One run of releases of one site, summed up. */
-interface Run {
-  readonly put: number;
-  readonly copy: number;
+/** Releases of one site, in the mean. */
+interface Run extends Pick<HistoryOptions, 'files' | 'changed' | 'pattern'> {
+  readonly loads: Readonly<Record<Uploader, Load>>;
+  readonly first: Load;
+  readonly missed: number;
   readonly rebased: number;
-  readonly sentBytes: number;
-  readonly changedBytes: number;
-  readonly warmRequests: number;
-  readonly warmBytes: number;
-  readonly slowestPlan: number;
+  readonly warm: number;
+  /** Of each, in milliseconds. */
+  readonly plans: readonly number[];
 }
 
-/**
- * S3 requests and bytes of 30 releases, one a day, of synthetic sites, by the shipped plan; beside `aws
- * s3 sync` after a fresh build and an uploader that compares ETags. And how much the edge still has.
- */
+/** Requests, bytes and dollars of 30 releases, one a day, of made-up sites, by the shipped plan and by other uploaders. */
 export async function measureReleases(context: BenchContext): Promise<Section[]> {
-  const rows: string[][] = [];
-  for (const size of SITES) {
-    for (const changed of CHANGES.filter((count) => count <= size)) {
-      const patterns: Pattern[] = changed === 0 ? ['nothing'] : ['other files', 'mostly the same'];
-      for (const pattern of patterns) {
-        context.progress(`${RELEASES} releases of ${size} files, ${changed} changed: ${pattern}`);
-        rows.push(rowOf(size, changed, pattern, await runOf(size, changed, pattern, context)));
-      }
+  const runs: Run[] = [];
+  for (const [files, changed, patterns] of HISTORIES) {
+    for (const pattern of patterns) {
+      context.progress(`${RELEASES} releases of ${nameOf({ files, changed, pattern })}`);
+      runs.push(await runOf({ files, changed, pattern }, context));
     }
   }
-  return [
-    {
-      heading: [
-        `Releases: mean of ${RELEASES}, S3 requests`,
-        'ours',
-        'ETag diff',
-        'of ours',
-        's3 sync',
-        'MB ours',
-        'MB ETag diff',
-        'warm',
-        'warm bytes',
-        'slowest plan',
-      ],
-      rows,
-      notes: [
-        `in every release of ours: ${kindsOf(EVERY_RELEASE)}, ledger and error page included`,
-        `ETag diff: a listing for every ${LISTED.toLocaleString('en-US')} files, a PUT for every change; it overwrites what is live`,
-        's3 sync: the same listings, a PUT for every file, since a fresh build has new times',
-        `warm: of ${VISITED} pages drawn from the site, answered by the local edge from its cache after each flip`,
-        'other files: drawn anew each time; mostly the same: nine of ten from a few more than are changed',
-        'MB: what is sent to S3, manifests included; copies are made within the bucket and send none',
-      ],
-    },
-  ];
+  return [requests(runs), ...amounts(runs), growth(runs)];
 }
 
-function rowOf(size: number, changed: number, pattern: Pattern, run: Run): string[] {
-  const listings = Math.ceil(size / LISTED);
-  const ours = {
-    ...EVERY_RELEASE,
-    PUT: EVERY_RELEASE.PUT + run.put / RELEASES,
-    COPY: EVERY_RELEASE.COPY + run.copy / RELEASES,
-  };
-  const total = Object.values(ours).reduce((sum, count) => sum + count, 0);
-  const theirs = listings + run.put / RELEASES;
-  const site = `${changed} of ${size.toLocaleString('en-US')}`;
-  return [
-    pattern === 'nothing' ? site : `${site}, ${pattern}`,
-    shown(total),
-    shown(theirs),
-    `${total < theirs ? 'fewer' : 'MORE'}: ${kindsOf(ours)}; ${run.rebased} rebased`,
-    shown(listings + size),
-    megabytes(run.sentBytes / RELEASES),
-    megabytes(run.changedBytes / RELEASES),
-    share(run.warmRequests),
-    share(run.warmBytes),
-    `${Math.round(run.slowestPlan)} ms`,
-  ];
-}
-
-const shown = (count: number): string =>
-  count.toLocaleString('en-US', { maximumFractionDigits: count < 1_000 ? 1 : 0 });
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
-const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
-const kindsOf = (kinds: Readonly<Record<string, number>>): string =>
-  Object.entries(kinds)
-    .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${kind} ${shown(count)}`)
-    .join(', ');
+const nameOf = ({ files, changed, pattern }: Pick<Run, 'files' | 'changed' | 'pattern'>): string =>
+  `${changed} of ${shown(files)}${pattern === 'nothing' ? '' : `, ${pattern}`}`;
 
 async function runOf(
-  size: number,
-  changed: number,
-  pattern: Pattern,
+  options: Pick<HistoryOptions, 'files' | 'changed' | 'pattern'>,
   { assembly, signal }: BenchContext,
 ): Promise<Run> {
-  const random = randomFrom(size + changed);
-  const pick = (most: number) => Math.floor(random() * most);
-  const files = Array.from(
-    { length: size },
-    (_, index): ArtifactFile => ({
-      path: `section-${index % 40}/page-${index}/index.html`,
-      size: 2_000 + pick(18_000),
-      sha256: 'first',
-      type: 'text/html; charset=utf-8',
-    }),
-  );
-  // Spread over the site, each once: no size has this prime in it.
-  const often = Array.from(
-    { length: Math.ceil(changed * 1.2) },
-    (_, index) => (index * 7_919) % size,
-  );
-  const change = (release: string): number => {
-    const drawn = new Set<number>();
-    while (drawn.size < changed) {
-      const mostly = pattern === 'mostly the same' && drawn.size < 0.9 * changed;
-      drawn.add(mostly ? (often[pick(often.length)] as number) : pick(size));
-    }
-    let bytes = 0;
-    for (const index of drawn) {
-      const file = files[index] as ArtifactFile;
-      files[index] = { ...file, sha256: release };
-      bytes += file.size;
-    }
-    return bytes;
-  };
-
-  const visited = Array.from({ length: Math.min(VISITED, size) }, (_, index) =>
-    Math.floor((index * size) / Math.min(VISITED, size)),
-  );
+  const visited = Math.min(VISITED, options.files);
   const visitors = visitorsOf(assembly);
-  const sum = { put: 0, copy: 0, rebased: 0, sentBytes: 0, changedBytes: 0, slowestPlan: 0 };
-  const warm = { requests: 0, bytes: 0 };
-  const asked = { requests: 0, bytes: 0 };
-  let live: Manifest | undefined;
-  for (let release = 0; release <= RELEASES; release += 1) {
+  const loads: Record<Uploader, Load>[] = [];
+  const plans: number[] = [];
+  let [first, missed, rebased, hits]: [Load | undefined, number, number, number] = [
+    undefined,
+    0,
+    0,
+    0,
+  ];
+  for (const release of historyOf({ ...options, releases: RELEASES })) {
     await setImmediate();
     signal.throwIfAborted();
-    const createdAt = new Date(FIRST + release * DAY);
-    const revision = Math.floor(random() * 0xfffffff)
-      .toString(16)
-      .padStart(7, '0');
-    const id = releaseId(createdAt, revision);
-    const changedBytes = release === 0 ? 0 : change(id);
-    const began = performance.now();
-    const plan: Plan = planRelease({
-      id,
-      revision,
-      createdAt,
-      files,
-      live,
-      immutable: [],
-      addressing: {},
-      limits: LIMITS,
-    });
-    const took = performance.now() - began;
-    live = plan.manifest;
+    const { plan, files, changes, took } = release;
     visitors.flip(plan.pointer);
-    for (const index of visited) {
-      const { path, size: bytes } = files[index] as ArtifactFile;
-      const hit = await visitors.ask(path, bytes);
-      if (release === 0) continue;
-      asked.requests += 1;
-      asked.bytes += bytes;
-      warm.requests += hit ? 1 : 0;
-      warm.bytes += hit ? bytes : 0;
+    let hitsNow = 0;
+    for (let turn = 0; turn < visited; turn += 1) {
+      const file = files[Math.floor((turn * files.length) / visited)];
+      if (file && (await visitors.ask(file.path, file.size))) hitsNow += 1;
     }
-    // The first one brings everything, whoever uploads it.
-    if (release === 0) continue;
-    sum.put += plan.put.length;
-    sum.copy += plan.copy.length;
-    sum.rebased += plan.pointer.base === id ? 1 : 0;
-    sum.sentBytes += plan.put.reduce((total, file) => total + file.size, 0);
-    sum.sentBytes += Buffer.byteLength(JSON.stringify(plan.manifest));
-    sum.changedBytes += changedBytes;
-    sum.slowestPlan = Math.max(sum.slowestPlan, took);
+    const ways = loadsOf(release);
+    if (first === undefined) {
+      // Brings everything, whoever uploads it.
+      first = ways.ours;
+      continue;
+    }
+    loads.push(ways);
+    plans.push(took);
+    hits += hitsNow;
+    missed += missedOf(changes) / RELEASES;
+    rebased += plan.pointer.base === plan.pointer.id ? 1 : 0;
   }
   return {
-    ...sum,
-    warmRequests: warm.requests / asked.requests,
-    warmBytes: warm.bytes / asked.bytes,
+    ...options,
+    loads: Object.fromEntries(
+      UPLOADERS.map((way) => [way, meanOf(loads.map((ways) => ways[way]))]),
+    ) as Record<Uploader, Load>,
+    first: first ?? meanOf([]),
+    missed,
+    rebased,
+    warm: hits / (RELEASES * visited),
+    plans,
   };
 }
 
-/** The template's edge over an origin that has every object. */
-function visitorsOf(assembly: BenchContext['assembly']) {
-  let live = '';
-  let size = 0;
-  const distribution = assembly.theOnly('AWS::CloudFront::Distribution');
-  const byRef = (type: string) =>
-    new Map(assembly.ofType(type).map((resource) => [resource.ref, resource.properties]));
-  const edge = new Edge({
-    distribution: {
-      logicalId: distribution.logicalId,
-      id: distribution.ref,
-      domainName: String(distribution.attributes.DomainName),
-      properties: distribution.properties,
-    },
-    cachePolicies: byRef('AWS::CloudFront::CachePolicy'),
-    responseHeadersPolicies: byRef('AWS::CloudFront::ResponseHeadersPolicy'),
-    functions: new Map(
-      assembly.ofType('AWS::CloudFront::Function').map((resource) => [resource.ref, resource]),
-    ),
-    keyValueStores: new Map(
-      assembly
-        .ofType('AWS::CloudFront::KeyValueStore')
-        .map(({ attributes }) => [
-          String(attributes.Arn),
-          { get: async (key: string) => (key === LIVE_KEY ? live : undefined) },
-        ]),
-    ),
-    origin: {
-      read: async () => ({
-        status: 200,
-        headers: {
-          'content-type': 'text/html; charset=utf-8',
-          'content-length': String(size),
-          'cache-control': CACHE_FOR_EVER,
-          etag: '"e"',
-        },
-        body: Buffer.alloc(size),
-      }),
-    },
-  });
+/** The columns of all ways, the cell for remarks left out. */
+const wayCells = (text: (way: Uploader) => string, remark: string): string[] => {
+  const [ours = '', sync = '', ...others] = UPLOADERS.map(text);
+  return [ours, sync, remark, ...others];
+};
+
+const oursTo = (run: Run, way: Uploader, amountOf: (load: Load) => number): string =>
+  times(amountOf(run.loads.ours) / amountOf(run.loads[way]));
+
+function requests(runs: readonly Run[]): Section {
   return {
-    flip(pointer: Pointer): void {
-      live = JSON.stringify(pointer);
-    },
-    /** Whether the edge had it. */
-    async ask(path: string, bytes: number): Promise<boolean> {
-      size = bytes;
-      const { status, headers } = await edge.handle({
-        method: 'GET',
-        target: `/${path}`,
-        headers: { host: 'www.example.com' },
-      });
-      if (status !== 200) throw new Error(`/${path}: the edge answered ${status}`);
-      return String(headers['x-cache']).startsWith('Hit');
-    },
+    heading: [
+      `Requests to S3 a release, mean of ${RELEASES}`,
+      ...wayCells((way) => way, 'of ours'),
+      'to s3 sync',
+      'to ETag diff',
+      'missed by --size-only',
+      'warm',
+    ],
+    rows: runs.map((run) => {
+      const { counts } = run.loads.ours;
+      const kinds = (['PUT', 'COPY', 'GET'] as const).map(
+        (kind) => `${kind} ${shown(counts.get(kind) ?? 0)}`,
+      );
+      return [
+        nameOf(run),
+        ...wayCells(
+          (way) => shown(requestsOf(run.loads[way])),
+          `${kinds.join(', ')}; ${run.rebased} rebased`,
+        ),
+        oursTo(run, 's3 sync', requestsOf),
+        oursTo(run, 'ETag diff', requestsOf),
+        shown(run.missed),
+        percent(run.warm),
+      ];
+    }),
+    notes: [
+      `in every release of ours: ${Object.entries(EVERY_RELEASE)
+        .filter(([, count]) => count > 0)
+        .map(([kind, count]) => `${kind} ${count}`)
+        .join(', ')}, ledger and error page included`,
+      's3 sync: by size and time, and a build has just written all of its files, so all are sent; --size-only: those of another size',
+      `ETag diff: a PUT for every change; the last three need a listing for every ${shown(LISTED)} files, a full copy needs none`,
+      'all but ours overwrite what is live; of the changes half keep the size, as another hash in a page does',
+      'other files: drawn anew each time; mostly the same: nine of ten from a few more than are changed',
+      `warm: of ${VISITED} pages, answered by the local edge from its cache after each flip; after the others' invalidation of /*, none`,
+    ],
+    ratios: ratiosOf(runs, 'requests', requestsOf, shown, [
+      [100, 0, 'nothing', 'ETag diff'],
+      [100, 10, 'mostly the same', 'ETag diff'],
+      [10_000, 10, 'mostly the same', 'ETag diff'],
+      [10_000, 10, 'mostly the same', 's3 sync'],
+      [10_000, 500, 'other files', 'ETag diff'],
+      [100_000, 10, 'mostly the same', 's3 sync'],
+      [100_000, 10, 'other files', 'ETag diff'],
+    ]),
   };
+}
+
+function amounts(runs: readonly Run[]): Section[] {
+  const sent = ({ bytes }: Load) => bytes;
+  return [
+    {
+      ...amountOfEach(runs, 'MB sent to S3 a release', sent, megabytes),
+      notes: ['ours: with the manifest, which names every file; copies are made within the bucket'],
+      ratios: ratiosOf(runs, 'MB', sent, megabytes, [
+        [10_000, 10, 'mostly the same', 's3 sync'],
+        [10_000, 10, 'mostly the same', 'ETag diff'],
+        [100_000, 10, 'mostly the same', 'ETag diff'],
+      ]),
+    },
+    {
+      ...amountOfEach(runs, 'Dollars a release', dollarsOf, dollars),
+      notes: [
+        'S3 requests, calls to the key-value store, one invalidation each; what AWS gives for nothing is not taken off',
+      ],
+      ratios: ratiosOf(runs, 'dollars', dollarsOf, dollars, [
+        [100, 10, 'mostly the same', 's3 sync'],
+        [10_000, 10, 'mostly the same', 's3 sync'],
+        [10_000, 10, 'mostly the same', 'full copy'],
+      ]),
+    },
+  ];
+}
+
+function amountOfEach(
+  runs: readonly Run[],
+  name: string,
+  amountOf: (load: Load) => number,
+  format: (value: number) => string,
+): Section {
+  return {
+    heading: [name, ...wayCells((way) => way, ''), 'to s3 sync', 'to ETag diff'],
+    rows: runs.map((run) => [
+      nameOf(run),
+      ...wayCells((way) => format(amountOf(run.loads[way])), ''),
+      oursTo(run, 's3 sync', amountOf),
+      // Nothing is sent where nothing changed.
+      amountOf(run.loads['ETag diff']) === 0 ? '' : oursTo(run, 'ETag diff', amountOf),
+    ]),
+  };
+}
+
+function growth(runs: readonly Run[]): Section {
+  const grown = runs.filter(
+    ({ changed, pattern }) => changed === 10 && pattern === 'mostly the same',
+  );
+  const planOf = ({ plans }: Run) => spreadOf(plans).median;
+  const columns: readonly (readonly [string, (run: Run) => number, (value: number) => string])[] = [
+    ['ours', ({ loads }) => requestsOf(loads.ours), shown],
+    ['s3 sync', ({ loads }) => requestsOf(loads['s3 sync']), shown],
+    ['MB ours', ({ loads }) => loads.ours.bytes, megabytes],
+    ['MB s3 sync', ({ loads }) => loads['s3 sync'].bytes, megabytes],
+    ['$ ours', ({ loads }) => dollarsOf(loads.ours), dollars],
+    ['$ s3 sync', ({ loads }) => dollarsOf(loads['s3 sync']), dollars],
+    ['$ first release', ({ first }) => dollarsOf(first), dollars],
+    ['plan', planOf, (value) => `${shown(value)} ms`],
+    ['plan, a file', (run) => (planOf(run) * 1_000) / run.files, (value) => `${shown(value)} µs`],
+  ];
+  // The fourth column is for remarks.
+  const spaced = ([ours = '', sync = '', ...others]: readonly string[]) => [
+    ours,
+    sync,
+    '',
+    ...others,
+  ];
+  const [least, most] = [grown[0], grown.at(-1)];
+  if (least === undefined || most === undefined) throw new Error('no site to see grow');
+  return {
+    heading: ['Growth: 10 pages changed, requests', ...spaced(columns.map(([name]) => name))],
+    rows: [
+      ...grown.map((run) => [
+        `${shown(run.files)} files`,
+        ...spaced(columns.map(([, amountOf, format]) => format(amountOf(run)))),
+      ]),
+      [
+        `for ${shown(most.files / least.files)} times the files`,
+        ...spaced(columns.map(([, amountOf]) => `${shown(amountOf(most) / amountOf(least))} ×`)),
+      ],
+    ],
+    notes: [
+      'plan: deciding where each file goes, median, on this machine; mostly the same pages change',
+    ],
+  };
+}
+
+function ratiosOf(
+  runs: readonly Run[],
+  what: string,
+  amountOf: (load: Load) => number,
+  format: (value: number) => string,
+  which: readonly (readonly [files: number, changed: number, pattern: Pattern, to: Uploader])[],
+): Ratio[] {
+  return which.map(([files, changed, pattern, to]) => {
+    const run = runs.find(
+      (one) => one.files === files && one.changed === changed && one.pattern === pattern,
+    );
+    if (run === undefined) throw new Error(`${nameOf({ files, changed, pattern })}: not measured`);
+    return {
+      of: `A release, ${nameOf(run)}: ${what}`,
+      to,
+      ours: amountOf(run.loads.ours),
+      theirs: amountOf(run.loads[to]),
+      format,
+    };
+  });
 }

@@ -10,15 +10,20 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
  * Synthesises the app with the CDK command line, flags and all: what lies in `output` afterwards is
  * what `cdk deploy` would deploy.
  *
+ * @param directory of the app: where its `cdk.json` is. @default this checkout
  * @throws Error with what the command said, which for a mistake in `site.config.ts` is the list of mistakes
  */
-export async function synthesize(output: string, signal?: AbortSignal): Promise<void> {
+export async function synthesize(
+  output: string,
+  signal?: AbortSignal,
+  directory = ROOT,
+): Promise<void> {
   const cdk = createRequire(import.meta.url).resolve('aws-cdk/package.json');
   const child = spawn(
     process.execPath,
     [join(dirname(cdk), 'bin', 'cdk'), 'synth', '--quiet', '--output', output],
     {
-      cwd: ROOT,
+      cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...withoutAws(process.env),

@@ -22,7 +22,10 @@ const BITS_PER_CHARACTER = 6;
  */
 export function placesOf(path: string): Places {
   const digest = createHash('sha256').update(path.replaceAll('+', ' ')).digest();
-  return Uint16Array.from({ length: MOST_PLACES }, (_, index) => digest.readUInt16BE(2 * index));
+  const places = new Uint16Array(MOST_PLACES);
+  for (let index = 0; index < MOST_PLACES; index += 1)
+    places[index] = digest.readUInt16BE(2 * index);
+  return places;
 }
 
 /**

@@ -437,12 +437,17 @@ function arrange(
   for (;;) {
     const set = setOf(members, characters);
     // A page that the set holds by chance would be looked for in the new layer, so it has to be there.
-    const found = site.unchanged.filter((page) => !brought.has(page) && holds(set, page.places));
+    const found: Page[] = [];
+    for (const page of site.unchanged) {
+      if (!holds(set, page.places) || brought.has(page)) continue;
+      found.push(page);
+      // Of most sets that are tried a part of the site is enough to know.
+      if (brought.size + found.length > most) return undefined;
+    }
     if (found.length === 0) return { base, layers: [{ id, set }, ...kept], brought, gone };
     for (const page of found) {
       brought.add(page);
       members.push(page.places);
     }
-    if (brought.size > most) return undefined;
   }
 }

@@ -21,7 +21,8 @@ export function fileFor(uri: string): string {
 
 /** Where a style has a page's file, so that one rule leads to it: `about.html` is `about/index.html`. */
 export function placeFor(path: string): string {
-  return /(^|\/)index\.html$/.test(path) ? path : path.replace(/([^/])\.html$/, '$1/index.html');
+  if (!path.endsWith('.html') || path.endsWith('/index.html') || path === 'index.html') return path;
+  return path.replace(/([^/])\.html$/, '$1/index.html');
 }
 
 /**
@@ -32,7 +33,8 @@ export function placeFor(path: string): string {
 export function addressFor(uri: string, style: UrlStyle | undefined): string {
   if (style !== 'directory' && style !== 'file') return uri;
   // No file has two slashes in its name, and whoever is sent to `//name/` leaves the site.
-  if (/[/\\]{2}/.test(uri) || uri.startsWith('/.well-known/')) return uri;
+  const slashed = uri.split('\\').join('/');
+  if (slashed.includes('//') || uri.startsWith('/.well-known/')) return uri;
   const file = placeFor(fileFor(uri));
   if (!file.endsWith('/index.html')) return uri;
   const page = file.slice(0, -'/index.html'.length);

@@ -46,6 +46,7 @@ export function bundle(entry: string, file: string): void {
     mainFields: ['module', 'main'],
     alias: {
       '@aws-sdk/credential-provider-node': join(LAMBDA, 'shared/environment-credentials.ts'),
+      '@iarna/toml': join(LAMBDA, 'upload/no-toml.ts'),
     },
     logLevel: 'silent',
   });

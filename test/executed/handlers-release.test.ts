@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
-import { EVERY_RELEASE } from '../../bench/releases.ts';
+import { EVERY_FLIP, EVERY_RELEASE } from '../../bench/uploaders.ts';
 import { resolveConfig } from '../../lib/config.ts';
 import type { LedgerEntry, Manifest, ReleaseRecord } from '../../lib/release/contract.ts';
 import {
@@ -258,9 +258,10 @@ test.concurrent('a release with a base of its own copies what has not changed, w
 });
 
 test.concurrent('the benchmark counts the requests that every release sends', async () => {
-  const { s3, upload, promote } = await anAccount();
+  const { s3, store, upload, promote } = await anAccount();
   await promote(idIn((await upload()).report));
   s3.calls.length = 0;
+  store.calls.length = 0;
   await promote(idIn((await upload({ id: OTHER_JOB_ID })).report));
   const counted: Record<string, number> = { PUT: 0, COPY: 0, GET: 0, LIST: 0, HEAD: 0 };
   for (const { call } of s3.calls) {
@@ -270,6 +271,8 @@ test.concurrent('the benchmark counts the requests that every release sends', as
     counted[kind] = (counted[kind] ?? 0) + 1;
   }
   expect(counted).toEqual(EVERY_RELEASE);
+  expect(store.calls.filter((method) => method === 'GET')).toHaveLength(EVERY_FLIP['store read']);
+  expect(store.calls.filter((method) => method === 'POST')).toHaveLength(EVERY_FLIP['store write']);
 });
 
 test.concurrent('a job that is delivered again is the same release', async () => {

@@ -75,7 +75,8 @@ test.each([
 describe('the command line', () => {
   test('without options everything but scale is measured as often as each part wants', () => {
     expect(readOptions([])).toEqual({
-      parts: ['bundles', 'router', 'push', 'releases'],
+      parts: ['bundles', 'router', 'synth', 'push', 'releases'],
+      write: undefined,
       runs: undefined,
       python: undefined,
       page: 'site/src/pages/index.html',
@@ -102,7 +103,7 @@ describe('the command line', () => {
     const args = ['--only', 'edge', '--runs', '0', '--files', '100001'];
     expect(() => readOptions(args)).toThrow(
       new Error(
-        '--only: got edge; use bundles, router, push, releases, scale\n--runs: got 0; use a whole number from 1 to 9999\n--files: got 100001; use a whole number from 100 to 100000',
+        '--only: got edge; use bundles, router, synth, push, releases, scale\n--runs: got 0; use a whole number from 1 to 9999\n--files: got 100001; use a whole number from 100 to 100000',
       ),
     );
   });

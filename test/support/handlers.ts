@@ -349,6 +349,8 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('bas
 
 /** One key-value store with one version for all of it. */
 export class KeyValueStoreFake {
+  /** The methods of all requests: GET reads a key or describes the store, POST writes. */
+  readonly calls: string[] = [];
   readonly values = new Map<string, string>();
   updates = 0;
   /** Runs before an update is looked at: somebody else may write in between. */
@@ -358,6 +360,7 @@ export class KeyValueStoreFake {
   readonly signatures = new Set<string>();
 
   readonly answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    this.calls.push(String(request.method));
     const body = request.method === 'POST' ? await json(request) : undefined;
     this.signatures.add(String(request.headers.authorization).split(' ')[0] as string);
     const fault = this.faults.shift();

@@ -29,7 +29,8 @@ async function decideBy(store, crypto, uri, release) {
   let found;
   if (counts[1] > 0) {
     const exact = await store.get(keyOf(counts, 1, digestOf(crypto, address, 'hex')));
-    found = firstIn(exact, address, undefined, undefined);
+    // Most addresses are in no rule.
+    if (exact.includes(` /${address} `)) found = firstIn(exact, address, undefined, undefined);
   }
   for (let i = 0; i < counts[2]; i++) {
     const patterns = await store.get(`rules/${counts[0]}/p${i}`);
