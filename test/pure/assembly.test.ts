@@ -250,7 +250,9 @@ describe('an event rule', () => {
   });
 
   test('leads a push to its branch to the pipeline, and no other', () => {
-    expect(new EventRules(rule(pattern('main'))).targetsOf(event)).toEqual(['arn:pipeline']);
+    expect(new EventRules(rule(pattern('main'))).targetsOf(event)).toMatchObject([
+      { arn: 'arn:pipeline', rule: { logicalId: 'Push' } },
+    ]);
     expect(new EventRules(rule(pattern('develop'))).targetsOf(event)).toEqual([]);
     expect(new EventRules(rule(pattern('main'), 'DISABLED')).targetsOf(event)).toEqual([]);
   });
