@@ -132,8 +132,11 @@ export function withLogicalIds(assembly: Assembly): (grant: Grant) => Grant {
     ])
     // The longest first: an ARN has a name in it.
     .sort(([a], [b]) => b.length - a.length);
+  const { region, accountId } = assembly.environment;
   const logical = (text: string) =>
-    names.reduce((changed, [name, id]) => changed.replaceAll(name, id), text);
+    names
+      .reduce((changed, [name, id]) => changed.replaceAll(name, id), text)
+      .replaceAll(`:${region}:${accountId}:`, ':{AWS::Region}:{AWS::AccountId}:');
   return ({ owner, action, resource }) => ({
     owner: logical(owner),
     action,

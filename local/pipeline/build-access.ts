@@ -60,6 +60,14 @@ export function assertMayStart(start: BuildStart): void {
   }
 }
 
+/** What goes wrong with an artifact, in CodeBuild's words. @throws BuildFailure */
+export async function transfer(what: string, work: Promise<unknown>): Promise<void> {
+  await work.catch((error: Error) => {
+    const code = (error as { readonly code?: string }).code;
+    throw new BuildFailure('CLIENT_ERROR', `${code ? `${code}: ` : ''}${error.message} ${what}`);
+  });
+}
+
 /** Secrets Manager ends its ARNs with six characters of its own. */
 const secretArn = (id: string, { region, accountId }: Environment): string =>
   id.startsWith('arn:') ? id : `arn:aws:secretsmanager:${region}:${accountId}:secret:${id}-a1B2c3`;

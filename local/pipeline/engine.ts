@@ -9,7 +9,7 @@ import type { Caller } from '../iam/callers.ts';
 import { OPEN, type PipelineAccess, SOURCE_CALLS } from './access.ts';
 import { approvalOperations } from './approval-api.ts';
 import { Approvals } from './approvals.ts';
-import { assertMayStart } from './build-access.ts';
+import { assertMayStart, transfer } from './build-access.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { BuildFailure, type ProjectProperties, runBuild } from './codebuild.ts';
 import {
@@ -668,7 +668,10 @@ export class LocalPipeline {
       const source = this.#artifact(record, action.inputs[0] ?? '');
       const sourceFile = join(folder, 'source.zip');
       const artifact = join(folder, 'artifact.zip');
-      await artifacts.get(source.bucket, source.key, sourceFile, builder);
+      await transfer(
+        `for primary source and source version arn:aws:s3:::${source.bucket}/${source.key}`,
+        artifacts.get(source.bucket, source.key, sourceFile, builder),
+      );
       const { buildId, variables } = await runBuild({
         project,
         uuid,
@@ -693,7 +696,10 @@ export class LocalPipeline {
           `the exported variables have ${size} bytes; CodePipeline takes at most ${MAX_OUTPUT_VARIABLES_BYTES}`,
         );
       }
-      if (action.outputs.length > 0) await this.#putArtifact(record, action, artifact, builder);
+      if (action.outputs.length > 0) {
+        const put = this.#putArtifact(record, action, artifact, builder);
+        await transfer('while uploading artifacts', put);
+      }
       return { externalExecutionId: buildId, variables };
     });
   }
