@@ -83,6 +83,8 @@ export class LocalStack {
   readonly uploads: { readonly bucket: string; readonly key: string } | undefined;
   readonly edge: Edge;
   readonly assembly: Assembly;
+  /** The file that has the calls which IAM has decided. */
+  readonly callRecord: string;
 
   private constructor(
     private readonly parts: Parts,
@@ -91,6 +93,7 @@ export class LocalStack {
     this.events = parts.events;
     this.edge = parts.edge;
     this.assembly = parts.assembly;
+    this.callRecord = parts.callRecord;
     this.repository = parts.repository;
     this.branch = parts.pipeline.branch;
     this.uploads = parts.pipeline.uploads;
@@ -160,6 +163,17 @@ export class LocalStack {
     return this.parts.environmentFor(caller);
   }
 
+  /** The access key that a function signs with. */
+  accessKeyOf(functionName: string): string | undefined {
+    const [found] = this.assembly
+      .ofType('AWS::Lambda::Function')
+      .filter(({ ref }) => ref === functionName);
+    if (!found) return undefined;
+    const caller = { name: functionName, role: String(found.properties.Role) };
+    const { access } = this.parts;
+    return access.environmentOf(access.functionCaller(caller)).AWS_ACCESS_KEY_ID;
+  }
+
   /** The approvals that the pipeline waits for. */
   get approvals(): Approvals {
     return this.parts.pipeline.approvals;
@@ -221,6 +235,7 @@ export class LocalStack {
 }
 
 interface Parts {
+  readonly callRecord: string;
   readonly access: Access;
   readonly events: PipelineEvents;
   readonly functions: LocalFunctions;
@@ -249,12 +264,10 @@ async function bringUp(
 
   const assembly = new Assembly(options.assembly, options.environment);
   const { recordCalls = process.env.ATOMIC_SITE_RECORD_CALLS } = options;
-  const record = new CallRecord(
-    recordCalls
-      ? join(recordCalls, `${assembly.stackName}-${randomUUID()}.jsonl`)
-      : join(state, 'calls.jsonl'),
-  );
-  const account = new Account(assembly, record);
+  const callRecord = recordCalls
+    ? join(recordCalls, `${assembly.stackName}-${randomUUID()}.jsonl`)
+    : join(state, 'calls.jsonl');
+  const account = new Account(assembly, new CallRecord(callRecord));
   const { credentials } = account;
   const onUnknown = (what: string) => options.log(`not known to the local run: ${what}`);
   const service = {
@@ -460,6 +473,7 @@ async function bringUp(
   await control.listen();
 
   return {
+    callRecord,
     access,
     events,
     functions,

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../bin/releases/main.ts';
 import type { SiteConfig } from '../../lib/config.ts';
@@ -21,6 +22,7 @@ const CONFIG: SiteConfig = {
   build: { kind: 'folder', directory: 'public' },
   approval: { message: 'Look at the prices.' },
   deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+  notifications: { email: ['jo@example.com'] },
   environments: {
     staging: { source: { branch: 'develop' }, approval: false, deploymentWindow: undefined },
   },
@@ -137,6 +139,9 @@ describe('production, which needs an approval and a time', () => {
     await needed;
     const id = uploaded();
     expect(await stack.liveRelease()).toBeUndefined();
+    await stack.delivered();
+    const [message = ''] = await readdir(join(state, 'messages'));
+    expect(await readFile(join(state, 'messages', message), 'utf8')).toContain(String(id));
 
     const outside = nextEvent('execution-outside-window');
     const approved = await command('approve', 'prices', 'are', 'right');
