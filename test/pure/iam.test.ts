@@ -285,6 +285,12 @@ describe('a condition', () => {
       true,
     ],
     [
+      'a pattern of fewer parts',
+      delivery,
+      { ArnLike: { 'aws:SourceArn': 'arn:aws:logs:*:*' } },
+      false,
+    ],
+    [
       'a wildcard that would reach over a part',
       delivery,
       { ArnLike: { 'aws:SourceArn': 'arn:aws:*:delivery-source:logs' } },
