@@ -268,8 +268,7 @@ class Bench {
   async #noteActions(): Promise<{ readonly id: string; readonly upload: Asked }> {
     const { stack } = this;
     const handlers = handlersOf(stack.assembly);
-    const keyOf = ({ functionName }: Handler) =>
-      stack.environmentFor(functionName).AWS_ACCESS_KEY_ID;
+    const keyOf = ({ functionName }: Handler) => stack.accessKeyOf(functionName);
     const keys = new Map(handlers.map((handler) => [keyOf(handler), handler.name]));
     let upload: Asked | undefined;
     let id: string | undefined;

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment } from './assembly/physical-ids.ts';
-import type { BusEvent, EventRules } from './event-rules.ts';
+import type { BusEvent, EventRules, Target } from './event-rules.ts';
 
 export interface DeliveriesInput {
   readonly environment: Environment;
   readonly rules: EventRules;
+  /** Why EventBridge may not call a target; nothing where it may. */
+  refusal(target: Target): string | undefined;
   invoke(functionName: string, event: unknown, options: { signal: AbortSignal }): Promise<void>;
-  /** What AWS would count in a metric: a function that failed. */
+  /** What AWS would count in a metric: a function that failed, a target that could not be called. */
   log(line: string): void;
 }
 
@@ -29,8 +31,11 @@ export class Deliveries {
       ...event,
     };
     for (const target of rules.targetsOf(event)) {
-      const name = functionIn(target);
-      if (name !== undefined) this.#invoke(name, whole);
+      const name = functionIn(target.arn);
+      if (name === undefined) continue;
+      const refusal = this.input.refusal(target);
+      if (refusal === undefined) this.#invoke(name, whole);
+      else this.input.log(`${target.rule.logicalId}: ${refusal}`);
     }
   }
 

@@ -8,10 +8,18 @@ export interface BusEvent {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** Whom a rule sends its events to. */
+export interface Target {
+  readonly rule: { readonly logicalId: string; readonly arn: string };
+  readonly arn: string;
+  /** In whose name EventBridge calls it; a function says itself who may. */
+  readonly roleArn?: string;
+}
+
 interface Rule {
   /** What makes it fire; without one a schedule does. */
   readonly pattern: Pattern | undefined;
-  readonly targets: readonly string[];
+  readonly targets: readonly Target[];
 }
 
 type Pattern = { readonly [field: string]: readonly string[] | Pattern };
@@ -22,25 +30,33 @@ export class EventRules {
 
   /** @throws Error for a rule that matches in a way that is not known here */
   constructor(assembly: Assembly) {
-    this.rules = assembly.ofType('AWS::Events::Rule').flatMap(({ logicalId, type, properties }) => {
+    this.rules = assembly.ofType('AWS::Events::Rule').flatMap((resource) => {
+      const { logicalId, type, attributes, properties } = resource;
       const place = `${logicalId} (${type})`;
       const { EventPattern, ScheduleExpression, State, Targets } = properties;
       const scheduled = EventPattern === undefined && ScheduleExpression !== undefined;
       const pattern = scheduled ? undefined : parsePattern(EventPattern, `${place}: EventPattern`);
-      const targets = Targets.map(({ Arn }: { Arn: string }) => Arn) as string[];
+      const rule = { logicalId, arn: String(attributes.Arn) };
+      const targets = [...Targets].map(
+        ({ Arn, RoleArn }: { Arn: string; RoleArn?: string }): Target => ({
+          rule,
+          arn: Arn,
+          ...(RoleArn !== undefined && { roleArn: RoleArn }),
+        }),
+      );
       return State === 'DISABLED' ? [] : [{ pattern, targets }];
     });
   }
 
-  /** The ARNs of all targets whose rule matches. */
-  targetsOf(event: BusEvent): string[] {
+  /** All targets whose rule matches. */
+  targetsOf(event: BusEvent): Target[] {
     return this.rules
       .filter(({ pattern }) => pattern !== undefined && matches(pattern, event))
       .flatMap(({ targets }) => targets);
   }
 
-  /** The ARNs of all targets that a schedule reaches. Nothing here looks at the clock. */
-  scheduledTargets(): string[] {
+  /** All targets that a schedule reaches. Nothing here looks at the clock. */
+  scheduledTargets(): Target[] {
     return this.rules
       .filter(({ pattern }) => pattern === undefined)
       .flatMap(({ targets }) => targets);

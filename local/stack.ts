@@ -1,19 +1,25 @@
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Access } from './access.ts';
 import { Assembly, type Resource } from './assembly/assembly.ts';
 import { LocalCloudFrontApi } from './aws/cloudfront-api.ts';
 import { LocalKeyValueStore, type ReaderOptions } from './aws/key-value-store.ts';
 import { LocalQueryApi } from './aws/query-api.ts';
 import { LocalS3 } from './aws/s3.ts';
-import { accessKeyIdOf, Credentials, type ServiceOptions } from './aws/service.ts';
+import { accessKeyIdOf, type ServiceOptions } from './aws/service.ts';
 import { Topics } from './aws/topics.ts';
 import { Deliveries, functionIn } from './deliveries.ts';
 import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
+import { Account } from './iam/account.ts';
+import { CallRecord } from './iam/call-record.ts';
+import { type Caller, nameOf } from './iam/callers.ts';
+import { messageOf } from './iam/decision.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import type { Approvals } from './pipeline/approvals.ts';
 import { busEventOf } from './pipeline/bus-events.ts';
@@ -48,8 +54,14 @@ export interface LocalStackOptions {
   readonly port: number;
   /** What AWS would write to a log, and what no log of AWS has: calls that are not known here. */
   log(line: string): void;
-  /** Stands for the callers' IAM policies: `false` answers the service's access-denied error. @default everything */
+  /** `false` takes a right away that the template gives. @default - takes none */
   readonly allow?: ServiceOptions['allow'];
+  /**
+   * The folder that gets a file with the calls that IAM has decided, for `npm run grants`.
+   *
+   * @default the environment variable ATOMIC_SITE_RECORD_CALLS; without it they are in `calls.jsonl` of `state`
+   */
+  readonly recordCalls?: string;
   /** How much later than the write an edge sees a new pointer. @default no delay */
   readonly propagation?: ReaderOptions;
   /** What deployment windows and approvals go by. @default - the clock of this machine */
@@ -71,6 +83,8 @@ export class LocalStack {
   readonly uploads: { readonly bucket: string; readonly key: string } | undefined;
   readonly edge: Edge;
   readonly assembly: Assembly;
+  /** The file that has the calls which IAM has decided. */
+  readonly callRecord: string;
 
   private constructor(
     private readonly parts: Parts,
@@ -79,6 +93,7 @@ export class LocalStack {
     this.events = parts.events;
     this.edge = parts.edge;
     this.assembly = parts.assembly;
+    this.callRecord = parts.callRecord;
     this.repository = parts.repository;
     this.branch = parts.pipeline.branch;
     this.uploads = parts.pipeline.uploads;
@@ -143,9 +158,20 @@ export class LocalStack {
     return started ?? pipeline.start({ trigger, commit, branch: this.uploads?.key ?? this.branch });
   }
 
-  /** What an AWS SDK in another process needs to talk to this stack, as a caller of that name. */
+  /** What an AWS SDK in another process needs to talk to this stack, as a user of that name, who may do everything. */
   environmentFor(caller: string): Readonly<Record<string, string>> {
     return this.parts.environmentFor(caller);
+  }
+
+  /** The access key that a function signs with. */
+  accessKeyOf(functionName: string): string | undefined {
+    const [found] = this.assembly
+      .ofType('AWS::Lambda::Function')
+      .filter(({ ref }) => ref === functionName);
+    if (!found) return undefined;
+    const caller = { name: functionName, role: String(found.properties.Role) };
+    const { access } = this.parts;
+    return access.environmentOf(access.functionCaller(caller)).AWS_ACCESS_KEY_ID;
   }
 
   /** The approvals that the pipeline waits for. */
@@ -184,12 +210,16 @@ export class LocalStack {
     }
   }
 
-  /** The names of the functions that `runSchedules` invokes. @throws Error for another target of a schedule */
+  /** The names of the functions that `runSchedules` invokes. @throws Error for another target of a schedule, or one that may not be called */
   scheduledFunctions(): string[] {
     return this.parts.rules.scheduledTargets().map((target) => {
-      const name = functionIn(target);
-      if (name !== undefined) return name;
-      throw new Error(`${target}: the local run knows schedules of Lambda functions`);
+      const name = functionIn(target.arn);
+      if (name === undefined) {
+        throw new Error(`${target.arn}: the local run knows schedules of Lambda functions`);
+      }
+      const refusal = this.parts.access.targetRefusal(target);
+      if (refusal === undefined) return name;
+      throw new Error(`${target.rule.logicalId}: ${refusal}`);
     });
   }
 
@@ -205,6 +235,8 @@ export class LocalStack {
 }
 
 interface Parts {
+  readonly callRecord: string;
+  readonly access: Access;
   readonly events: PipelineEvents;
   readonly functions: LocalFunctions;
   readonly rules: EventRules;
@@ -216,7 +248,7 @@ interface Parts {
   readonly port: number;
   readonly uploads: Uploads | undefined;
   readonly startsPipeline: PushRule | undefined;
-  environmentFor(caller: string): Readonly<Record<string, string>>;
+  environmentFor(user: string): Readonly<Record<string, string>>;
 }
 
 type PushRule = (update: RefUpdate) => boolean | string;
@@ -231,10 +263,16 @@ async function bringUp(
   const controlFile = controlFileOf(state);
 
   const assembly = new Assembly(options.assembly, options.environment);
-  const credentials = new Credentials();
+  const { recordCalls = process.env.ATOMIC_SITE_RECORD_CALLS } = options;
+  const callRecord = recordCalls
+    ? join(recordCalls, `${assembly.stackName}-${randomUUID()}.jsonl`)
+    : join(state, 'calls.jsonl');
+  const account = new Account(assembly, new CallRecord(callRecord));
+  const { credentials } = account;
   const onUnknown = (what: string) => options.log(`not known to the local run: ${what}`);
   const service = {
     credentials,
+    authority: account,
     onUnknown,
     stateDir: join(state, 'aws'),
     ...(options.allow && { allow: options.allow }),
@@ -253,6 +291,7 @@ async function bringUp(
     })),
   });
   closers.push(() => s3.close());
+  account.alsoGranted(s3.grants());
   const stores = new LocalKeyValueStore({
     ...service,
     stores: assembly.ofType('AWS::CloudFront::KeyValueStore').map((resource) => ({
@@ -307,22 +346,17 @@ async function bringUp(
   closers.push(() => queries.close());
 
   const endpoints: Record<string, string> = {};
+  const { allow } = options;
+  const access = new Access({ assembly, account, endpoints: () => endpoints, allow });
+  access.assertTrusted();
+  const environmentFor = (caller: Caller) => ({ ...endpoints, ...access.environmentOf(caller) });
   const functions = new LocalFunctions({
     assembly,
     logDirectory: join(state, 'logs'),
-    environment: (name) => environmentFor(name),
+    environment: (of) => environmentFor(access.functionCaller(of)),
+    logRefusal: (of, stream) => access.logRefusal(of, stream),
+    log: options.log,
   });
-  const environmentFor = (caller: string) => ({ ...endpoints, ...credentialsFor(caller) });
-  const credentialsFor = (caller: string) => {
-    const key = accessKey(caller);
-    credentials.register(key, caller);
-    return {
-      AWS_REGION: assembly.environment.region,
-      AWS_ACCESS_KEY_ID: key,
-      AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_SESSION_TOKEN: 'local',
-    };
-  };
   closers.push(() => functions.stop());
 
   const events = new PipelineEvents();
@@ -337,17 +371,17 @@ async function bringUp(
     file: controlFile,
     onPush: (updates) => answerPush(updates, { events, pipeline, startsPipeline }),
     onUpload: (file) => answerUpload(file, uploads, events),
-    environmentFor: (caller) => environmentFor(caller),
+    environmentFor: (user) => environmentFor({ user }),
   });
   closers.push(() => control.close());
   const pipeline = new LocalPipeline({
     pipeline: { ...named(resource), arn: pipelineArn },
     artifacts: {
-      put: (bucket, key, file) => s3.putFile(bucket, key, file),
-      get: (bucket, key, toFile) => s3.getFile(bucket, key, toFile),
+      put: (...input) => s3.putFile(...input),
+      get: (...input) => s3.getFile(...input),
     },
-    fetchObject: async (bucket, key, toFile): Promise<ObjectVersion> => {
-      const { version = 'null', etag } = await s3.getFile(bucket, key, toFile);
+    fetchObject: async (...input): Promise<ObjectVersion> => {
+      const { version = 'null', etag } = await s3.getFile(...input);
       return { version, etag: etag.replaceAll('"', '') };
     },
     functions,
@@ -355,33 +389,27 @@ async function bringUp(
       assembly.ofType('AWS::CodeBuild::Project').map((project) => [project.ref, project]),
     ),
     repository: { path: repository },
-    credentials: ({ bucket }) => {
-      const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = credentialsFor(
-        `artifacts of ${bucket}`,
-      );
-      return {
-        accessKeyId: AWS_ACCESS_KEY_ID,
-        secretAccessKey: AWS_SECRET_ACCESS_KEY,
-        sessionToken: AWS_SESSION_TOKEN,
-      };
-    },
+    access,
     accountId: assembly.environment.accountId,
     region: assembly.environment.region,
     stateDir: state,
     report: events.report,
     onUnknownOperation: (operation) => onUnknown(`CodePipeline: ${operation}`),
     authorise: (request, action, resource) => {
-      const principal = credentials.labelOf(accessKeyIdOf(request) ?? '');
-      if (principal === undefined) {
+      const caller = credentials.callerOf(accessKeyIdOf(request) ?? '');
+      if (caller === undefined) {
         throw new ApiError(
           'UnrecognizedClientException',
           'The security token included in the request is invalid.',
         );
       }
-      if (options.allow?.({ principal, action, resource }) ?? true) return principal;
+      const principal = nameOf(caller);
+      const revoked = allow?.({ principal, action, resource }) === false;
+      const decision = account.decide({ caller, action, resource, revoked });
+      if (decision.allowed) return principal;
       throw new ApiError(
         'AccessDeniedException',
-        `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
+        messageOf({ caller, action, resource }, decision.because),
       );
     },
     ...(options.clock && { clock: options.clock }),
@@ -390,11 +418,12 @@ async function bringUp(
   closers.push(() => pipeline.stop());
   const rules = new EventRules(assembly);
   const startsPipeline =
-    pushTrigger(rules, assembly, pipeline.codeCommitRepository, pipelineArn) ??
+    pushTrigger(rules, assembly, pipeline.codeCommitRepository, pipelineArn, access) ??
     pathTrigger(pipeline, repository);
   const uploads = pipeline.uploads && new Uploads(pipeline.uploads, s3, pipeline);
   const deliveries = new Deliveries({
     ...{ environment: assembly.environment, rules, log: options.log },
+    refusal: (target) => access.targetRefusal(target),
     invoke: (name, event, invocation) => functions.invoke(name, event, invocation),
   });
   closers.push(() => deliveries.stop());
@@ -403,7 +432,11 @@ async function bringUp(
     if (told) deliveries.deliver(told, event.time);
   });
   const onEvent = (event: BusEvent) => {
-    if (rules.targetsOf(event).includes(pipelineArn)) uploads?.onCreated(event);
+    const target = rules.targetsOf(event).find(({ arn }) => arn === pipelineArn);
+    if (!target) return;
+    const refusal = access.targetRefusal(target);
+    if (refusal === undefined) uploads?.onCreated(event);
+    else options.log(`${target.rule.logicalId}: ${refusal}`);
   };
 
   assertSignedOrigins(assembly);
@@ -440,6 +473,8 @@ async function bringUp(
   await control.listen();
 
   return {
+    callRecord,
+    access,
     events,
     functions,
     rules,
@@ -451,7 +486,7 @@ async function bringUp(
     port,
     uploads,
     startsPipeline,
-    environmentFor,
+    environmentFor: (user) => environmentFor({ user }),
   };
 }
 
@@ -493,12 +528,13 @@ function pushTrigger(
   { environment: { region, accountId } }: Assembly,
   repository: string | undefined,
   pipelineArn: string,
+  access: Access,
 ): PushRule | undefined {
   if (repository === undefined) return undefined;
   // The stack's own, or one that another stack has created.
   const repositoryArn = `arn:aws:codecommit:${region}:${accountId}:${repository}`;
-  return ({ old, ref }) =>
-    rules
+  return ({ old, ref }) => {
+    const target = rules
       .targetsOf({
         source: 'aws.codecommit',
         'detail-type': 'CodeCommit Repository State Change',
@@ -509,7 +545,11 @@ function pushTrigger(
           referenceName: ref.replace(/^refs\/(heads|tags)\//, ''),
         },
       })
-      .includes(pipelineArn);
+      .find(({ arn }) => arn === pipelineArn);
+    if (!target) return false;
+    const refusal = access.targetRefusal(target);
+    return refusal === undefined || `nothing is published: ${target.rule.logicalId}: ${refusal}`;
+  };
 }
 
 /** The template's topics, and one that notifications name and that is another's. */
@@ -593,10 +633,6 @@ function buildLog(folder: string): (event: PipelineEvent) => void {
     appendFileSync(join(folder, `${event.stage}-${event.action}.log`), `${time} ${event.line}\n`);
   };
 }
-
-/** In the form of an access key id, which the SDK does not check and a person may recognise. */
-const accessKey = (caller: string): string =>
-  `LOCAL-${caller.replace(/[^A-Za-z0-9]/g, '-').slice(0, 100)}`;
 
 const controlFileOf = (state: string): string => join(resolve(state), 'control.json');
 

@@ -82,7 +82,8 @@ export class Assembly {
   readonly environment: Environment;
   /** The stack's outputs, resolved. */
   readonly outputs: Readonly<Record<string, unknown>>;
-  private readonly resources: readonly TrackedResource[];
+  /** All of them, in the template's order. */
+  readonly resources: readonly TrackedResource[];
   private readonly assets: ReadonlyMap<string, string>;
 
   /**

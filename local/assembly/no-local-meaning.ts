@@ -3,11 +3,6 @@
  * nobody reads stops `npm start` by name: see `Assembly.assertAllHonoured`.
  */
 const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string, string>>>> = {
-  'AWS::IAM::Role':
-    'one user runs everything here; what the policies allow is tested on the template',
-  'AWS::IAM::Policy':
-    'one user runs everything here; what the policies allow is tested on the template',
-  'AWS::Lambda::Permission': 'whoever can reach this machine may invoke a function here',
   'AWS::CertificateManager::Certificate': 'the local edge speaks HTTP without TLS',
   'AWS::Route53::RecordSet':
     'the local edge is reached by an address of this machine; what a request is for, its Host header says',
@@ -19,11 +14,12 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
   },
   'AWS::Logs::LogGroup': 'the log of a function or a build goes to the state directory',
   'AWS::CloudWatch::Alarm': 'nothing is measured here; what fails is said on the terminal',
-  'AWS::SNS::TopicPolicy':
-    'one user runs everything here; what the policies allow is tested on the template',
   'Custom::S3AutoDeleteObjects':
     'acts when a stack is destroyed; deleting the state directory does that here',
 
+  'AWS::IAM::Policy': {
+    PolicyName: 'a label for the console',
+  },
   'AWS::S3::Bucket': {
     'LifecycleConfiguration.Rules[].Id': 'a label for the console',
     Tags: 'mark the bucket for auto-delete, which acts when a stack is destroyed',
@@ -55,8 +51,6 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     Architectures: 'bundles are JavaScript, the same on every processor',
     Description: 'a label for the console',
     'EphemeralStorage.Size': 'this machine has the disk it has',
-    'LoggingConfig.LogGroup': 'the log goes to the state directory',
-    Role: 'one user runs everything here',
   },
   'AWS::Lambda::EventInvokeConfig': {
     MaximumEventAgeInSeconds: 'an event is delivered at once here',
@@ -67,7 +61,6 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     RepositoryName: 'what people clone by; here they push to a path',
   },
   'AWS::CodeBuild::Project': {
-    'Cache.Location': 'the cache is a folder of the state directory',
     Description: 'a label for the console',
     EncryptionKey: "S3's own encryption, of which this machine has none",
     'Environment.ComputeType': 'this machine has the processors it has',
@@ -75,12 +68,8 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     'Environment.ImagePullCredentialsType': 'no image is pulled',
     'Environment.PrivilegedMode': 'no container is started',
     'Environment.Type': "builds run with this machine's tools, in a clean environment",
-    LogsConfig: 'the log of a build goes to the state directory',
-    ServiceRole: 'one user runs everything here',
   },
   'AWS::CodePipeline::Pipeline': {
-    RoleArn: 'one user runs everything here',
-    'Stages[].Actions[].RoleArn': 'one user runs everything here',
     'Stages[].BeforeEntry.Conditions[].Rules[].Name': 'a label for the console',
     RestartExecutionOnUpdate: 'nothing is updated while the local run is up',
   },
@@ -88,7 +77,6 @@ const NO_LOCAL_MEANING: Readonly<Record<string, string | Readonly<Record<string,
     Description: 'a label for the console',
     'Targets[].Id': 'a label for the console',
     'Targets[].RetryPolicy': 'an event is delivered at once here',
-    'Targets[].RoleArn': 'one user runs everything here',
   },
 };
 

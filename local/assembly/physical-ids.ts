@@ -99,6 +99,11 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
     ref: name,
     attributes: { Arn: `arn:aws:iam::${accountId}:role/${name}` },
   }),
+  'AWS::IAM::Policy': ({ name }) => ({ ref: name, attributes: {} }),
+  'AWS::IAM::ManagedPolicy': ({ name, accountId }) => ({
+    ref: `arn:aws:iam::${accountId}:policy/${name}`,
+    attributes: {},
+  }),
   'AWS::Lambda::Function': (subject) => {
     const name = subject.name.slice(0, 64);
     return { ref: name, attributes: { Arn: arn('lambda', subject, `function:${name}`) } };
@@ -126,6 +131,7 @@ const MAKERS: Readonly<Record<string, (subject: Subject) => PhysicalIds>> = {
     const topicArn = arn('sns', subject, subject.name);
     return { ref: topicArn, attributes: { TopicArn: topicArn, TopicName: subject.name } };
   },
+  'AWS::SNS::TopicPolicy': ({ name }) => ({ ref: name, attributes: {} }),
   'AWS::SNS::Subscription': (subject) => ({
     ref: arn('sns', subject, `${subject.name}:${uuid(subject.digits)}`),
     attributes: {},

@@ -95,7 +95,7 @@ export class LocalCloudFrontApi extends LocalService {
     response: ServerResponse,
   ): Promise<void> {
     const { path, query } = addressOf(request);
-    const principal = this.principalOf(request);
+    const caller = this.callerOf(request);
     const match = /^\/2020-05-31\/distribution\/([^/]+)\/invalidation(?:\/([^/]+))?$/.exec(path);
     const [, distributionId = '', id] = match ?? [];
     const operation = `${request.method} ${id === undefined ? 'all' : 'one'}`;
@@ -104,11 +104,11 @@ export class LocalCloudFrontApi extends LocalService {
       throw this.unknown(400, 'NotImplemented', `CloudFront ${request.method} ${request.url}`);
     }
     const distribution = this.#options.distributions.find((one) => one.id === distributionId);
-    this.authorise({
-      principal,
-      action: creates ? 'cloudfront:CreateInvalidation' : 'cloudfront:GetInvalidation',
-      resource: distribution?.arn ?? `arn:aws:cloudfront:::distribution/${distributionId}`,
-    });
+    this.authorise(
+      caller,
+      creates ? 'cloudfront:CreateInvalidation' : 'cloudfront:GetInvalidation',
+      distribution?.arn ?? `arn:aws:cloudfront:::distribution/${distributionId}`,
+    );
     if (distribution === undefined) {
       throw new ServiceError(
         404,

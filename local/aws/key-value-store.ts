@@ -151,7 +151,7 @@ export class LocalKeyValueStore extends LocalService {
     response: ServerResponse,
   ): Promise<void> {
     const { path, query } = addressOf(request);
-    const principal = this.principalOf(request);
+    const caller = this.callerOf(request);
     const [, root, arn, keys, key, ...more] = path.split('/').map(decoded);
     const method = request.method ?? '';
     const shape = keys === undefined ? '' : key === undefined ? '/keys' : '/keys/…';
@@ -177,11 +177,7 @@ export class LocalKeyValueStore extends LocalService {
         );
       }
     }
-    this.authorise({
-      principal,
-      action: `cloudfront-keyvaluestore:${operation}`,
-      resource: arn ?? '',
-    });
+    this.authorise(caller, `cloudfront-keyvaluestore:${operation}`, arn ?? '');
     const store = this.#stores.get(arn ?? '');
     if (store === undefined) throw notFound(`Key value store ${arn} was not found.`);
     switch (operation) {
@@ -223,12 +219,9 @@ export class LocalKeyValueStore extends LocalService {
     );
   }
 
-  protected override denied({ principal, action, resource }: Call): ServiceError {
-    return new ServiceError(
-      403,
-      'AccessDeniedException',
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
-    );
+  protected override denied(call: Call, because: string): ServiceError {
+    const { status, message } = super.denied(call, because);
+    return new ServiceError(status, 'AccessDeniedException', message);
   }
 
   /** Compare and set in one go: nothing else runs between the comparison and the write. */

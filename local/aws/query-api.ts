@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
+import { nameOf } from '../iam/callers.ts';
+import { type Call, LocalService, readBody, ServiceError, type ServiceOptions } from './service.ts';
 import type { Topics } from './topics.ts';
 import { toXml } from './xml.ts';
 
@@ -63,7 +64,7 @@ export class LocalQueryApi extends LocalService {
     response: ServerResponse,
     requestId: string,
   ): Promise<void> {
-    const principal = this.principalOf(request);
+    const caller = this.callerOf(request);
     const body = new URLSearchParams((await readBody(request, 64 * 1024, tooLarge)).toString());
     const name = body.get('Action') ?? 'nothing';
     const operation = OPERATIONS[`${body.get('Version')} ${name}`];
@@ -78,8 +79,9 @@ export class LocalQueryApi extends LocalService {
     const topicArn = body.get('TopicArn') ?? '';
     const resource =
       name === 'DescribeStacks' ? this.#stackId : name === 'Publish' ? topicArn : '*';
-    this.authorise({ principal, action, resource });
-    const result = this.#resultOf(name, body, principal);
+    // Everybody may know who they are, whatever a policy says (STS API reference, GetCallerIdentity).
+    if (name !== 'GetCallerIdentity') this.authorise(caller, action, resource);
+    const result = this.#resultOf(name, body, nameOf(caller));
     const text = toXml({
       [`${name}Response`]: {
         '@xmlns': namespace,
@@ -140,10 +142,18 @@ export class LocalQueryApi extends LocalService {
   #caller(principal: string) {
     const { accountId } = this.#options;
     return {
-      Arn: `arn:aws:iam::${accountId}:user/${principal}`,
+      Arn: principal.startsWith('arn:') ? principal : `arn:aws:iam::${accountId}:user/${principal}`,
       UserId: principal,
       Account: accountId,
     };
+  }
+
+  protected override denied(call: Call, because: string): ServiceError {
+    const { status, code, message } = super.denied(call, because);
+    // SNS has words of its own.
+    return call.action === 'sns:Publish'
+      ? new ServiceError(status, 'AuthorizationError', message.replace('sns:', 'SNS:'))
+      : new ServiceError(status, code, message);
   }
 
   protected override render({ status, code, message }: ServiceError, requestId: string) {

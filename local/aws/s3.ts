@@ -6,9 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import parseRange from 'range-parser';
 import type { OriginReader, OriginResponse } from '../edge/types.ts';
 import type { BusEvent } from '../event-rules.ts';
+import { type Caller, nameOf } from '../iam/callers.ts';
+import { type Grant, Policy } from '../iam/policy.ts';
 import { bodyOf } from './s3-body.ts';
 import { type Listing, list } from './s3-listing.ts';
-import { BucketPolicy, type Caller } from './s3-policy.ts';
 import { type BucketSettings, settingsOf } from './s3-properties.ts';
 import { BucketStore, type StoredObject, type Upload } from './s3-store.ts';
 import {
@@ -50,7 +51,7 @@ interface Bucket {
   readonly name: string;
   readonly arn: string;
   readonly settings: BucketSettings;
-  readonly policy: BucketPolicy | undefined;
+  readonly policy: Policy | undefined;
   readonly store: BucketStore;
 }
 
@@ -104,8 +105,8 @@ const BODY_HEADERS =
  * path-style address, and read a version of one. What would change a request's meaning and is not known here is answered with
  * NotImplemented and told to `onUnknown`.
  *
- * A call is decided as within one account: the bucket policy's deny wins, its allow suffices, and
- * otherwise the caller's own policy (`allow`) decides.
+ * A call is decided as within one account: a deny wins, and otherwise an allow of the bucket's policy or of the
+ * caller's own suffices.
  */
 export class LocalS3 extends LocalService {
   readonly #buckets: ReadonlyMap<string, Bucket>;
@@ -119,14 +120,14 @@ export class LocalS3 extends LocalService {
     this.#region = options.region;
     this.#now = options.now ?? Date.now;
     this.#onEvent = options.onEvent ?? (() => {});
-    const policies = new Map<string, BucketPolicy>();
+    const policies = new Map<string, Policy>();
     for (const { bucket, logicalId = bucket, policyDocument } of options.policies) {
       const place = `${logicalId} (AWS::S3::BucketPolicy): PolicyDocument`;
       if (policies.has(bucket)) throw new Error(`${place}: ${bucket} has a policy already`);
       if (!options.buckets.some(({ name }) => name === bucket)) {
         throw new Error(`${place}: ${bucket} is not one of the template's buckets`);
       }
-      policies.set(bucket, new BucketPolicy(place, policyDocument));
+      policies.set(bucket, new Policy(place, policyDocument, 'resource', logicalId));
     }
     // All settings before the first store, so that an error leaves no file open.
     const settings = options.buckets.map(({ name, logicalId, properties }) => ({
@@ -175,9 +176,19 @@ export class LocalS3 extends LocalService {
     }
   }
 
-  /** Stores a file as the services do that need no credentials here, such as the pipeline itself. */
-  async putFile(bucketName: string, key: string, file: string): Promise<StoredObject> {
+  /**
+   * Stores a file without a request.
+   *
+   * @param caller - whose call it is; without one the person's at this machine
+   */
+  async putFile(
+    bucketName: string,
+    key: string,
+    file: string,
+    caller?: Caller,
+  ): Promise<StoredObject> {
     const bucket = this.#bucket(bucketName);
+    if (caller) this.#may({ bucket, caller }, 's3:PutObject', key);
     const { store } = bucket;
     const { size } = await stat(file);
     const headers = {
@@ -199,9 +210,20 @@ export class LocalS3 extends LocalService {
     return this.#bucket(bucketName).store.versions(key);
   }
 
-  /** Writes an object to a file, which appears only when it is complete. */
-  async getFile(bucketName: string, key: string, toFile: string): Promise<StoredObject> {
-    const { store } = this.#bucket(bucketName);
+  /**
+   * Writes an object to a file, which appears only when it is complete.
+   *
+   * @param caller - whose call it is; without one the person's at this machine
+   */
+  async getFile(
+    bucketName: string,
+    key: string,
+    toFile: string,
+    caller?: Caller,
+  ): Promise<StoredObject> {
+    const bucket = this.#bucket(bucketName);
+    if (caller) this.#may({ bucket, caller }, 's3:GetObject', key);
+    const { store } = bucket;
     const object = store.get(key);
     if (object === undefined) {
       throw new Error(`s3://${bucketName}/${key}: there is no such object`);
@@ -221,7 +243,13 @@ export class LocalS3 extends LocalService {
   /** Whether a bucket's policy lets a service put an object there. */
   mayPut(caller: Caller, bucketName: string, key: string): boolean {
     const bucket = this.#buckets.get(bucketName);
-    return bucket?.policy?.verdict(caller, callOf(bucket, caller, 's3:PutObject', key)) === 'allow';
+    if (bucket === undefined) return false;
+    return this.refusal(caller, 's3:PutObject', arnOf(bucket, key), bucket.policy) === undefined;
+  }
+
+  /** What the policies of the buckets allow. */
+  grants(): Grant[] {
+    return [...this.#buckets.values()].flatMap(({ policy }) => policy?.grants() ?? []);
   }
 
   /**
@@ -257,7 +285,7 @@ export class LocalS3 extends LocalService {
     response: ServerResponse,
   ): Promise<void> {
     const { path, query } = addressOf(message);
-    const caller: Caller = { aws: this.principalOf(message) };
+    const caller = this.callerOf(message);
     const slash = path.indexOf('/', 1);
     const bucketName = decoded(slash === -1 ? path.slice(1) : path.slice(1, slash));
     const key = slash === -1 ? '' : checkedKey(decoded(path.slice(slash + 1)));
@@ -324,12 +352,8 @@ export class LocalS3 extends LocalService {
     );
   }
 
-  protected override denied({ principal, action, resource }: Call): ServiceError {
-    return new ServiceError(
-      403,
-      'AccessDenied',
-      `User: ${principal} is not authorized to perform: ${action} on resource: "${resource}"`,
-    );
+  protected override denied(call: Call, because: string): ServiceError {
+    return super.denied({ ...call, resource: `"${call.resource}"` }, because);
   }
 
   async #putObject(
@@ -607,25 +631,16 @@ export class LocalS3 extends LocalService {
     throw new Error(`origin ${domainName}: the local S3 knows ${known.join(', ') || 'no bucket'}`);
   }
 
-  /** Records the call and throws AccessDenied unless the bucket policy or the caller's own lets it. */
-  #may({ bucket, caller }: Request, action: string, key?: string): void {
-    const call = callOf(bucket, caller, action, key);
-    const verdict = bucket.policy?.verdict(caller, call);
-    if (verdict === 'allow' || verdict === 'deny' || 'service' in caller) {
-      this.record(call);
-      if (verdict !== 'allow') throw this.denied(call);
-    } else {
-      this.authorise(call);
-    }
+  #may({ bucket, caller }: Pick<Request, 'bucket' | 'caller'>, action: string, key?: string): void {
+    this.authorise(caller, action, arnOf(bucket, key), bucket.policy);
   }
 
   /** Who may list the bucket is told that an object is missing; others are told nothing: 403. */
   #missing({ bucket, caller }: Request, version?: string): never {
-    const call = callOf(bucket, caller, 's3:ListBucket');
-    const verdict = bucket.policy?.verdict(caller, call);
-    const mayList =
-      verdict === 'allow' || (verdict === undefined && 'aws' in caller && this.mayCall(call));
-    throw mayList ? missing(version) : this.denied(call);
+    const [action, resource] = ['s3:ListBucket', arnOf(bucket)];
+    const because = this.refusal(caller, action, resource, bucket.policy);
+    if (because === undefined) throw missing(version);
+    throw this.denied({ principal: nameOf(caller), action, resource }, because);
   }
 
   /** Throws for a query parameter or header that would mean something and is not in the lists. */
@@ -849,11 +864,8 @@ function operationOf(method: string, { key, query, headers }: Request): string |
   ]).get(method);
 }
 
-const callOf = (bucket: Bucket, caller: Caller, action: string, key?: string): Call => ({
-  principal: 'aws' in caller ? caller.aws : caller.service,
-  action,
-  resource: key === undefined ? bucket.arn : `${bucket.arn}/${key}`,
-});
+const arnOf = ({ arn }: Bucket, key?: string): string =>
+  key === undefined ? arn : `${arn}/${key}`;
 
 const isStored = (header: string): boolean =>
   header.startsWith('x-amz-meta-') ||

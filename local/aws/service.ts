@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
+import { type Authority, RESOURCES_ONLY } from '../iam/account.ts';
+import { type Caller, nameOf } from '../iam/callers.ts';
+import { Credentials } from '../iam/credentials.ts';
+import type { Policy } from '../iam/policy.ts';
 
 /** One request to a local service, in the words of an IAM policy. */
 export interface Call {
-  /** The label that the access key was registered with, or a service principal's name. */
+  /** The ARN of a role's session, the name of a user that the access key was registered with, or a service's name. */
   readonly principal: string;
   /** For example `s3:GetObject`. */
   readonly action: string;
@@ -19,33 +23,15 @@ export interface ServiceOptions {
   readonly credentials?: Credentials;
   /** Told of every call before it is decided. */
   readonly onCall?: (call: Call) => void;
-  /**
-   * Stands for the caller's own IAM policy: `false` answers the service's access-denied error.
-   *
-   * @default - every registered caller may do everything
-   */
+  /** Decides by policies. @default - every registered caller may do what the resource's policy does not deny */
+  readonly authority?: Authority;
+  /** `false` takes a right away, as if none of the caller's own policies gave it. @default - takes none */
   readonly allow?: (call: Call) => boolean;
   /**
    * Told what a caller asked for that the local service does not know. The caller got an error too;
    * this is for the person at the terminal.
    */
   readonly onUnknown?: (what: string) => void;
-}
-
-/**
- * The access keys that the local services know. Only the key's id counts: signatures are not
- * verified, because whoever can reach the loopback interface can read the secrets as well.
- */
-export class Credentials {
-  readonly #labels = new Map<string, string>();
-
-  register(accessKeyId: string, label: string): void {
-    this.#labels.set(accessKeyId, label);
-  }
-
-  labelOf(accessKeyId: string): string | undefined {
-    return this.#labels.get(accessKeyId);
-  }
 }
 
 /** An answer in a service's own error format. */
@@ -89,9 +75,9 @@ export abstract class LocalService {
     this.#server.keepAliveTimeout = 120_000;
   }
 
-  /** Makes an access key known to this service and to those that share its `credentials`. */
-  registerCredentials(accessKeyId: string, label: string): void {
-    this.#credentials.register(accessKeyId, label);
+  /** Makes a user's access key known to this service and to those that share its `credentials`. */
+  registerCredentials(accessKeyId: string, user: string): void {
+    this.#credentials.register(accessKeyId, user);
   }
 
   /** Starts on a free port of 127.0.0.1; resolves to the endpoint for the SDK. */
@@ -150,36 +136,48 @@ export abstract class LocalService {
     );
   }
 
-  /** The error when `allow` says no. */
-  protected denied({ principal, action, resource }: Call): ServiceError {
+  /** The error for a caller who may not do that, and why: `because no identity-based policy allows …`. */
+  protected denied({ principal, action, resource }: Call, because: string): ServiceError {
     return new ServiceError(
       403,
       'AccessDenied',
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource}`,
+      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource} ${because}`,
     );
   }
 
   /** Who sent a request, by the access key it is signed with. */
-  protected principalOf(request: IncomingMessage): string {
+  protected callerOf(request: IncomingMessage): Caller {
     const id = accessKeyIdOf(request);
     if (id === undefined) throw this.unsigned();
-    const label = this.#credentials.labelOf(id);
-    if (label === undefined) throw this.stranger(id);
-    return label;
+    const caller = this.#credentials.callerOf(id);
+    if (caller === undefined) throw this.stranger(id);
+    return caller;
   }
 
-  /** Records a call and throws the service's access-denied error if its caller may not make it. */
-  protected authorise(call: Call): void {
-    this.record(call);
-    if (!this.mayCall(call)) throw this.denied(call);
-  }
-
-  protected record(call: Call): void {
+  /**
+   * Tells of a call and throws the service's access-denied error if its caller may not make it.
+   *
+   * @param policy - that of the resource, where it has one
+   */
+  protected authorise(caller: Caller, action: string, resource: string, policy?: Policy): void {
+    const call = { principal: nameOf(caller), action, resource };
     this.#options.onCall?.(call);
+    const because = this.refusal(caller, action, resource, policy);
+    if (because !== undefined) throw this.denied(call, because);
   }
 
-  protected mayCall(call: Call): boolean {
-    return this.#options.allow?.(call) ?? true;
+  /** Why a caller may not do something; nothing where they may. */
+  protected refusal(
+    caller: Caller,
+    action: string,
+    resource: string,
+    policy?: Policy,
+  ): string | undefined {
+    const { allow, authority = RESOURCES_ONLY } = this.#options;
+    const call = { principal: nameOf(caller), action, resource };
+    const revoked = !('service' in caller) && allow?.(call) === false;
+    const decision = authority.decide({ caller, action, resource, policy, revoked });
+    return decision.allowed ? undefined : decision.because;
   }
 
   /** What the service does not know, said to the terminal and, as an error, to the caller. */

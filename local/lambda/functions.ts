@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -16,13 +16,28 @@ const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.cjs', import.meta.url));
 export interface LocalFunctionsOptions {
   readonly assembly: Assembly;
   /** Where the services are and who calls them: `AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, … */
-  environment(functionName: string): Readonly<Record<string, string>>;
+  environment(of: {
+    readonly name: string;
+    readonly role: string;
+  }): Readonly<Record<string, string>>;
+  /** Why a function may not log, which then logs nothing; nothing where it may. @default - all may */
+  logRefusal?(of: LoggingFunction, stream: string): string | undefined;
+  /** For the person at the terminal. @default - nothing is said */
+  log?(line: string): void;
   /** One file a function: what it logged, each invocation between the lines that Lambda writes. */
   readonly logDirectory: string;
 }
 
-interface LocalFunction {
+/** What decides whether a function may log. */
+export interface LoggingFunction {
   readonly name: string;
+  /** The ARN of the role that it runs in. */
+  readonly role: string;
+  /** The name of its log group. */
+  readonly logGroup: string;
+}
+
+interface LocalFunction extends LoggingFunction {
   readonly arn: string;
   readonly folder: string;
   readonly handler: string;
@@ -93,9 +108,7 @@ export class LocalFunctions {
       temporary: join(directory, 'tmp'),
     };
     await mkdir(this.options.logDirectory, { recursive: true });
-    const log = createWriteStream(join(this.options.logDirectory, `${target.name}.log`), {
-      flags: 'a',
-    });
+    const log = createWriteStream(this.#logOf(target, invocation.requestId), { flags: 'a' });
     try {
       await cp(target.folder, invocation.taskRoot, { recursive: true });
       await mkdir(invocation.temporary);
@@ -129,6 +142,16 @@ export class LocalFunctions {
     );
   }
 
+  /** As in AWS, where what may not be logged is lost. */
+  #logOf(target: LocalFunction, requestId: string): string {
+    const { logRefusal, log, logDirectory } = this.options;
+    const day = new Date().toISOString().slice(0, 10).replaceAll('-', '/');
+    const refusal = logRefusal?.(target, `${day}/[$LATEST]${requestId.replaceAll('-', '')}`);
+    if (refusal === undefined) return join(logDirectory, `${target.name}.log`);
+    log?.(`${target.name} logs nothing: ${refusal}`);
+    return devNull;
+  }
+
   private run(
     target: LocalFunction,
     { requestId, event, signal, taskRoot, temporary }: Invocation,
@@ -147,7 +170,7 @@ export class LocalFunctions {
         ...(signal && { signal, killSignal: 'SIGKILL' as const }),
         env: {
           ...target.environment,
-          ...this.options.environment(target.name),
+          ...this.options.environment(target),
           PATH: '/usr/local/bin:/usr/bin:/bin',
           LANG: 'en_US.UTF-8',
           TZ: ':UTC',
@@ -217,7 +240,8 @@ export class LocalFunctions {
 }
 
 function parse({ logicalId, type, ref, attributes, properties }: Resource, assembly: Assembly) {
-  const { Code, Handler, Runtime, Timeout, MemorySize, Environment } = properties;
+  const { Code, Handler, Runtime, Timeout, MemorySize, Environment, Role, LoggingConfig } =
+    properties;
   const node = nodeFor(Runtime);
   if (!node) {
     throw new Error(`${logicalId} (${type}): Runtime: got ${Runtime}; the local run knows nodejs…`);
@@ -232,6 +256,8 @@ function parse({ logicalId, type, ref, attributes, properties }: Resource, assem
     environment: { ...Environment?.Variables },
     node,
     runtime: Runtime,
+    role: String(Role),
+    logGroup: String(LoggingConfig?.LogGroup ?? `/aws/lambda/${ref}`),
   };
 }
 

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import type { Approvals } from './approvals.ts';
 import type { StageDefinition } from './definition.ts';
-import { ApiError, type Operation, readInput } from './jobs.ts';
+import { ApiError, type Authorise, type Operation, readInput } from './jobs.ts';
 import type { ExecutionRecord } from './records.ts';
 
 export interface ApprovalApiInput {
@@ -11,8 +10,7 @@ export interface ApprovalApiInput {
   readonly approvals: Approvals;
   /** Oldest first. */
   records(): readonly ExecutionRecord[];
-  /** Who sent a request. @throws ApiError if they may not do that */
-  authorise(request: IncomingMessage, action: string, resource: string): string;
+  readonly authorise: Authorise;
 }
 
 const NAME = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.@\-_]+$/), v.maxLength(100));

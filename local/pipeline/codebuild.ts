@@ -27,6 +27,12 @@ export interface BuildProject {
   readonly caches: boolean;
   /** After this long, in milliseconds, a build is ended and has failed. */
   readonly timeoutMs: number;
+  /** The ARN of the role that it acts in. */
+  readonly serviceRole?: string;
+  /** The name of the log group that CodeBuild writes to in that role. */
+  readonly logGroup?: string;
+  /** `bucket/prefix` of its cache in S3. */
+  readonly cacheLocation?: string;
 }
 
 export interface BuildInput {
@@ -42,6 +48,10 @@ export interface BuildInput {
   readonly accountId: string;
   readonly region: string;
   readonly buildNumber: number;
+  /** Its id. @default - a new one */
+  readonly uuid?: string;
+  /** The keys of its role and where AWS's services are. @default - none */
+  readonly credentials?: Readonly<Record<string, string>>;
   /** Kept from build to build: npm's download cache, which cannot change what is built. */
   readonly npmCache: string;
   /** What is kept from build to build where the project has a cache. */
@@ -90,7 +100,11 @@ export function readProject(
       `${logicalId} (AWS::CodeBuild::Project): ${path}: got ${JSON.stringify(value)}; the local run knows ${known}`,
     );
   };
-  const { Source, Artifacts, Cache, Environment, TimeoutInMinutes } = properties;
+  const { Source, Artifacts, Cache, Environment, TimeoutInMinutes, ServiceRole, LogsConfig } =
+    properties;
+  const { Status, GroupName } = LogsConfig?.CloudWatchLogs ?? {};
+  if ((Status ?? 'ENABLED') !== 'ENABLED')
+    wrong('LogsConfig.CloudWatchLogs.Status', Status, 'ENABLED');
   const sourceType = Source?.Type;
   if (sourceType !== 'CODEPIPELINE') wrong('Source.Type', sourceType, 'CODEPIPELINE');
   const artifactsType = Artifacts?.Type;
@@ -124,13 +138,20 @@ export function readProject(
     stored,
     caches: cacheType === 'S3',
     timeoutMs: minutes * 60_000,
+    ...(ServiceRole !== undefined && { serviceRole: String(ServiceRole) }),
+    ...(GroupName !== undefined && { logGroup: String(GroupName) }),
+    ...(cacheType === 'S3' && { cacheLocation: String(Cache?.Location) }),
   };
 }
 
 export interface ProjectProperties {
+  readonly ServiceRole?: unknown;
+  readonly LogsConfig?: {
+    readonly CloudWatchLogs?: { readonly Status?: unknown; readonly GroupName?: unknown };
+  };
   readonly Source?: { readonly Type?: unknown; readonly BuildSpec?: unknown };
   readonly Artifacts?: { readonly Type?: unknown };
-  readonly Cache?: { readonly Type?: unknown };
+  readonly Cache?: { readonly Type?: unknown; readonly Location?: unknown };
   readonly Environment?: {
     readonly EnvironmentVariables?: readonly {
       readonly Name: string;
@@ -154,7 +175,7 @@ export async function runBuild(input: BuildInput): Promise<BuildResult> {
   const workspace = await mkdtemp(join(await realpath(tmpdir()), 'atomic-site-build-'));
   const timeout = AbortSignal.timeout(project.timeoutMs);
   const ended = AbortSignal.any([signal, timeout]);
-  const uuid = randomUUID();
+  const { uuid = randomUUID() } = input;
   const buildId = `${project.name}:${uuid}`;
   const sources = join(workspace, 'src');
   const kept: string[] = [];
@@ -430,8 +451,7 @@ const unprefixed = (pattern: string): string => pattern.replace(/^(\.\/)+/, '');
 
 /**
  * What a build sees. Not this process's environment: that holds the operator's secrets and
- * settings, none of which exist in AWS, and no AWS credentials, since the build's role reaches
- * nothing but its artifacts.
+ * settings, none of which exist in AWS. Credentials are those of the project's role.
  */
 async function environmentOf(
   input: BuildInput,
@@ -457,6 +477,7 @@ async function environmentOf(
     GIT_CEILING_DIRECTORIES: dirname(sources),
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
+    ...input.credentials,
     // CodeBuild's order, later wins: buildspec, project, the call that started the build.
     ...own(spec.variables),
     ...own(project.environment),

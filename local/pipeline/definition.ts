@@ -7,6 +7,8 @@ import { variableReferences } from './variables.ts';
 export interface PipelineDefinition {
   readonly mode: 'SUPERSEDED' | 'QUEUED';
   readonly artifactBucket: string;
+  /** The ARN of the role that CodePipeline acts in. */
+  readonly roleArn?: string;
   /** Pipeline variables and their defaults; `undefined` must be given at the start. */
   readonly variables: ReadonlyMap<string, string | undefined>;
   readonly triggers: readonly PushTrigger[];
@@ -30,6 +32,8 @@ interface CommonAction {
   readonly outputs: readonly string[];
   /** Before variables are filled in. */
   readonly configuration: Readonly<Record<string, string>>;
+  /** The ARN of the role that it acts in; without one it acts in the pipeline's. */
+  readonly roleArn?: string;
 }
 
 export type ActionDefinition =
@@ -40,6 +44,7 @@ export type ActionDefinition =
 
 /** The resource's properties as they stand in the template, all references resolved. */
 export interface PipelineProperties {
+  readonly RoleArn?: unknown;
   readonly PipelineType?: unknown;
   readonly ExecutionMode?: unknown;
   readonly ArtifactStore?: { readonly Type?: unknown; readonly Location?: unknown };
@@ -78,6 +83,7 @@ interface ActionProperties {
   readonly RunOrder?: unknown;
   readonly TimeoutInMinutes?: unknown;
   readonly Region?: string;
+  readonly RoleArn?: unknown;
 }
 
 export interface DefinitionInput {
@@ -192,7 +198,7 @@ const APPROVAL_TIMEOUT = 7 * 24 * 60;
  */
 export function readDefinition(input: DefinitionInput): PipelineDefinition {
   const problems = new Problems(input.logicalId);
-  const { PipelineType, ExecutionMode, ArtifactStore, Triggers, Variables, Stages } =
+  const { PipelineType, ExecutionMode, ArtifactStore, Triggers, Variables, Stages, RoleArn } =
     input.properties;
 
   if (PipelineType !== 'V2') problems.wrong('PipelineType', PipelineType, 'V2');
@@ -242,6 +248,7 @@ export function readDefinition(input: DefinitionInput): PipelineDefinition {
   return {
     mode: mode as PipelineDefinition['mode'],
     artifactBucket: Location as string,
+    ...(RoleArn !== undefined && { roleArn: String(RoleArn) }),
     variables,
     triggers,
     stages,
@@ -349,6 +356,7 @@ function readAction(
     outputs,
     configuration,
     ...(action.Namespace !== undefined && { namespace: action.Namespace }),
+    ...(action.RoleArn !== undefined && { roleArn: String(action.RoleArn) }),
   };
   if (kind.kind === 'approval') {
     const timeoutMinutes = Number(action.TimeoutInMinutes ?? APPROVAL_TIMEOUT);

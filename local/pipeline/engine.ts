@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { type ApprovalApiInput, approvalOperations } from './approval-api.ts';
+import type { Caller } from '../iam/callers.ts';
+import { OPEN, type PipelineAccess, SOURCE_CALLS } from './access.ts';
+import { approvalOperations } from './approval-api.ts';
 import { Approvals } from './approvals.ts';
+import { assertMayStart, transfer } from './build-access.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { BuildFailure, type ProjectProperties, runBuild } from './codebuild.ts';
 import {
@@ -19,7 +22,7 @@ import {
 import type { DeploymentWindow } from './deployment-window.ts';
 import type { FinalStatus, PipelineEvent } from './events.ts';
 import { executionOperations } from './execution-api.ts';
-import { JobApi, type OpenJob } from './jobs.ts';
+import { type Authorise, JobApi, type OpenJob } from './jobs.ts';
 import {
   type ActionRecord,
   type ArtifactRecord,
@@ -45,13 +48,13 @@ export interface PipelineInput {
     readonly arn: string;
     readonly properties: PipelineProperties;
   };
-  /** The artifact store. */
+  /** The artifact store, which may refuse a caller. */
   readonly artifacts: {
-    put(bucket: string, key: string, file: string): Promise<unknown>;
-    get(bucket: string, key: string, toFile: string): Promise<unknown>;
+    put(bucket: string, key: string, file: string, caller: Caller): Promise<unknown>;
+    get(bucket: string, key: string, toFile: string, caller: Caller): Promise<unknown>;
   };
-  /** Writes the newest version of an object to a file. @throws Error where there is none */
-  fetchObject(bucket: string, key: string, toFile: string): Promise<ObjectVersion>;
+  /** Writes the newest version of an object to a file. @throws Error where there is none, or the caller may not */
+  fetchObject(bucket: string, key: string, toFile: string, caller: Caller): Promise<ObjectVersion>;
   readonly functions: {
     /**
      * Invokes a function asynchronously. Resolves when its process ended, rejects with the reason
@@ -71,12 +74,8 @@ export interface PipelineInput {
   >;
   /** The bare repository. */
   readonly repository: { readonly path: string };
-  /** For reading the artifacts of one job. Put into the event and nowhere else. */
-  credentials(job: { bucket: string }): {
-    accessKeyId: string;
-    secretAccessKey: string;
-    sessionToken: string;
-  };
+  /** As whom the actions act. @default - nobody is asked */
+  readonly access?: PipelineAccess;
   readonly accountId: string;
   readonly region: string;
   /** Holds the executions' records, the builds' caches and, if there is one, `build.env`. */
@@ -99,11 +98,11 @@ export interface PipelineInput {
   /** Called with operations of CodePipeline's API that a function asked for and nobody knows here. */
   readonly onUnknownOperation?: (operation: string) => void;
   /**
-   * Who asks for an approval or answers it, which `ApiError` may refuse them.
+   * Who calls CodePipeline's API, which `ApiError` may refuse them.
    *
    * @default - everybody may, and is called somebody
    */
-  readonly authorise?: ApprovalApiInput['authorise'];
+  readonly authorise?: Authorise;
   /**
    * Which stack the operator's command is to talk to, for the command that is shown where an approval is needed.
    *
@@ -159,6 +158,7 @@ export class LocalPipeline {
   readonly #jobs: JobApi;
   readonly #locks: ReadonlyMap<string, StageLock>;
   readonly #clock: Clock;
+  readonly #access: PipelineAccess;
   /** The approval actions that wait for somebody. */
   readonly approvals = new Approvals();
   readonly #structure: string;
@@ -177,16 +177,17 @@ export class LocalPipeline {
     this.#records = new Records(join(input.stateDir, 'executions'));
     const { stages, mode } = this.#definition;
     const records = () => this.#records.all();
-    this.#jobs = new JobApi(input.onUnknownOperation, {
-      ...approvalOperations({
-        pipeline: input.pipeline,
-        stages,
-        approvals: this.approvals,
-        records,
-        authorise: input.authorise ?? (() => 'somebody'),
-      }),
-      ...executionOperations({ pipeline: input.pipeline.name, records }),
-    });
+    const { pipeline, authorise = () => 'somebody' } = input;
+    const { approvals } = this;
+    this.#jobs = new JobApi(
+      input.onUnknownOperation,
+      {
+        ...approvalOperations({ pipeline, stages, approvals, records, authorise }),
+        ...executionOperations({ pipeline, records, authorise }),
+      },
+      authorise,
+    );
+    this.#access = input.access ?? OPEN;
     this.#structure = structureOf(stages);
     this.#clock = input.clock ?? systemClock;
     this.#locks = new Map(
@@ -521,7 +522,8 @@ export class LocalPipeline {
     try {
       this.#stopping.signal.throwIfAborted();
       const configuration = this.#resolve(record, action);
-      Object.assign(actionRecord, await this.#perform(record, place, action, configuration));
+      const actor = this.#access.actor(action.roleArn);
+      Object.assign(actionRecord, await this.#perform(record, place, action, configuration, actor));
     } catch (error) {
       status = error === STOPPED ? 'Stopped' : 'Failed';
       actionRecord.error = error instanceof Error ? error.message : String(error);
@@ -552,16 +554,17 @@ export class LocalPipeline {
     place: Place,
     action: ActionDefinition,
     configuration: Configuration,
+    actor: Caller,
   ): Promise<ActionOutcome> {
     switch (action.kind) {
       case 'source':
         return action.provider === 'S3'
-          ? this.#fetchUpload(record, action, configuration)
-          : this.#fetchSource(record, action, configuration);
+          ? this.#fetchUpload(record, action, configuration, actor)
+          : this.#fetchSource(record, action, configuration, actor);
       case 'build':
-        return this.#build(record, place, action, configuration);
+        return this.#build(record, place, action, configuration, actor);
       case 'invoke':
-        return this.#invoke(record, place, action, configuration);
+        return this.#invoke(record, place, action, configuration, actor);
       case 'approval':
         return this.#awaitApproval(place, action, configuration);
     }
@@ -571,9 +574,17 @@ export class LocalPipeline {
     record: ExecutionRecord,
     action: ActionDefinition,
     configuration: Configuration,
+    actor: Caller,
   ): Promise<ActionOutcome> {
-    const { path } = this.#input.repository;
+    const { repository, region, accountId } = this.#input;
+    const { path } = repository;
     const { signal } = this.#stopping;
+    const calls = action.provider === 'CodeCommit' ? 'CodeCommit' : 'CodeStarSourceConnection';
+    const resource =
+      calls === 'CodeCommit'
+        ? `arn:aws:codecommit:${region}:${accountId}:${configuration.RepositoryName}`
+        : (configuration.ConnectionArn ?? '');
+    for (const call of SOURCE_CALLS[calls]) this.#access.demand(actor, call, resource);
     const orStopped = (error: unknown): never => {
       signal.throwIfAborted();
       throw error;
@@ -582,7 +593,7 @@ export class LocalPipeline {
     await withTemporaryFolder(async (folder) => {
       const file = join(folder, 'source.zip');
       await archiveCommit(path, commit.id, file, signal).catch(orStopped);
-      await this.#putArtifact(record, action, file, commit.id);
+      await this.#putArtifact(record, action, file, actor, commit.id);
     });
     const common = {
       AuthorDate: commit.authorDate,
@@ -612,12 +623,17 @@ export class LocalPipeline {
     record: ExecutionRecord,
     action: ActionDefinition,
     { S3Bucket = '', S3ObjectKey = '' }: Configuration,
+    actor: Caller,
   ): Promise<ActionOutcome> {
+    // CodePipeline user guide, "Service role permissions: S3 source action".
+    this.#access.demand(actor, 's3:GetBucketVersioning', `arn:aws:s3:::${S3Bucket}`);
+    const object = `arn:aws:s3:::${S3Bucket}/${S3ObjectKey}`;
+    this.#access.demand(actor, 's3:GetObjectVersion', object);
     return withTemporaryFolder(async (folder) => {
       const file = join(folder, 'source.zip');
-      const { version, etag } = await this.#input.fetchObject(S3Bucket, S3ObjectKey, file);
+      const { version, etag } = await this.#input.fetchObject(S3Bucket, S3ObjectKey, file, actor);
       record.commit = version;
-      await this.#putArtifact(record, action, file, version);
+      await this.#putArtifact(record, action, file, actor, version);
       return {
         summary: `Amazon S3 version id: ${version}`,
         variables: {
@@ -635,16 +651,31 @@ export class LocalPipeline {
     place: Place,
     action: Extract<ActionDefinition, { kind: 'build' }>,
     configuration: Configuration,
+    actor: Caller,
   ): Promise<ActionOutcome> {
     const { pipeline, accountId, region, stateDir, artifacts } = this.#input;
     const { signal } = this.#stopping;
+    const { project } = action;
+    const access = this.#access;
+    const projectArn = `arn:aws:codebuild:${region}:${accountId}:project/${project.name}`;
+    // It starts a build, and looks at it until it is done.
+    access.demand(actor, 'codebuild:StartBuild', projectArn, 'Error calling startBuild: ');
+    access.demand(actor, 'codebuild:BatchGetBuilds', projectArn, 'Error calling batchGetBuilds: ');
+    const uuid = randomUUID();
+    const builder = access.builder(project.serviceRole, uuid);
+    assertMayStart({ project, access, builder, uuid, region, accountId });
     return withTemporaryFolder(async (folder) => {
       const source = this.#artifact(record, action.inputs[0] ?? '');
       const sourceFile = join(folder, 'source.zip');
       const artifact = join(folder, 'artifact.zip');
-      await artifacts.get(source.bucket, source.key, sourceFile);
+      await transfer(
+        `for primary source and source version arn:aws:s3:::${source.bucket}/${source.key}`,
+        artifacts.get(source.bucket, source.key, sourceFile, builder),
+      );
       const { buildId, variables } = await runBuild({
-        project: action.project,
+        project,
+        uuid,
+        credentials: access.environmentOf(builder),
         environment: actionEnvironment(configuration.EnvironmentVariables),
         source: sourceFile,
         sourceVersion: source.revision ?? record.commit,
@@ -665,7 +696,10 @@ export class LocalPipeline {
           `the exported variables have ${size} bytes; CodePipeline takes at most ${MAX_OUTPUT_VARIABLES_BYTES}`,
         );
       }
-      if (action.outputs.length > 0) await this.#putArtifact(record, action, artifact);
+      if (action.outputs.length > 0) {
+        const put = this.#putArtifact(record, action, artifact, builder);
+        await transfer('while uploading artifacts', put);
+      }
       return { externalExecutionId: buildId, variables };
     });
   }
@@ -675,16 +709,24 @@ export class LocalPipeline {
     place: Place,
     action: ActionDefinition,
     configuration: Configuration,
+    actor: Caller,
   ): Promise<ActionOutcome> {
-    const { functions, continuationDelayMs = DEFAULT_CONTINUATION_DELAY_MS } = this.#input;
+    const {
+      functions,
+      region,
+      accountId,
+      continuationDelayMs = DEFAULT_CONTINUATION_DELAY_MS,
+    } = this.#input;
     const { signal } = this.#stopping;
     const functionName = configuration.FunctionName ?? '';
     const began = Date.now();
     let token: string | undefined;
     for (;;) {
       // A continued action is a new job with a new id, which gets the token of the one before.
+      const functionArn = `arn:aws:lambda:${region}:${accountId}:function:${functionName}`;
+      this.#access.demand(actor, 'lambda:InvokeFunction', functionArn);
       const job = this.#jobs.open();
-      const event = this.#jobEvent(record, action, configuration, job.id, token);
+      const event = this.#jobEvent(record, action, configuration, actor, job.id, token);
       const result = await this.#awaitJob(job, (jobSignal) =>
         functions.invoke(functionName, event, { signal: jobSignal }),
       );
@@ -790,6 +832,7 @@ export class LocalPipeline {
     record: ExecutionRecord,
     action: ActionDefinition,
     configuration: Configuration,
+    actor: Caller,
     jobId: string,
     continuationToken: string | undefined,
   ): unknown {
@@ -811,7 +854,7 @@ export class LocalPipeline {
           }),
           outputArtifacts: [],
           artifactCredentials: {
-            ...this.#input.credentials({ bucket }),
+            ...this.#access.artifactKeys(actor, bucket),
             expirationTime: Date.now() + CREDENTIALS_LIFETIME_MS,
           },
           ...(continuationToken !== undefined && { continuationToken }),
@@ -866,6 +909,7 @@ export class LocalPipeline {
     record: ExecutionRecord,
     action: ActionDefinition,
     file: string,
+    caller: Caller,
     revision?: string,
   ): Promise<void> {
     const [name = ''] = action.outputs;
@@ -873,7 +917,7 @@ export class LocalPipeline {
     // CodePipeline's own key: 20 characters of the pipeline, 10 of the artifact, 7 at random.
     const random = Array.from({ length: 7 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
     const key = `${this.#input.pipeline.name.slice(0, 20)}/${name.slice(0, 10)}/${random}`;
-    await this.#input.artifacts.put(bucket, key, file);
+    await this.#input.artifacts.put(bucket, key, file, caller);
     record.artifacts[name] = { bucket, key, ...(revision !== undefined && { revision }) };
   }
 

@@ -1,19 +1,20 @@
 import * as v from 'valibot';
-import { ApiError, type Operation, readInput } from './jobs.ts';
+import { ApiError, type Authorise, type Operation, readInput } from './jobs.ts';
 import type { ActionRecord, ExecutionRecord, Status } from './records.ts';
 
 export interface ExecutionApiInput {
-  /** The pipeline's name. */
-  readonly pipeline: string;
+  readonly pipeline: { readonly name: string; readonly arn: string };
   records(): readonly ExecutionRecord[];
+  readonly authorise: Authorise;
 }
 
 const NAME = v.string();
 
 /** What CodePipeline tells of executions, out of the records of this machine. */
 export function executionOperations({
-  pipeline,
+  pipeline: { name: pipeline, arn },
   records,
+  authorise,
 }: ExecutionApiInput): Readonly<Record<string, Operation>> {
   const known = (name: string): void => {
     if (name === pipeline) return;
@@ -28,11 +29,12 @@ export function executionOperations({
     );
   };
   return {
-    GetPipelineExecution: (body) => {
+    GetPipelineExecution: (body, request) => {
       const input = readInput(
         v.strictObject({ pipelineName: NAME, pipelineExecutionId: NAME }),
         body,
       );
+      authorise(request, 'codepipeline:GetPipelineExecution', arn);
       known(input.pipelineName);
       const record = find(input.pipelineExecutionId);
       const { rollback } = record;
@@ -53,7 +55,7 @@ export function executionOperations({
       };
     },
 
-    ListActionExecutions: (body) => {
+    ListActionExecutions: (body, request) => {
       const input = readInput(
         v.strictObject({
           pipelineName: NAME,
@@ -62,6 +64,7 @@ export function executionOperations({
         }),
         body,
       );
+      authorise(request, 'codepipeline:ListActionExecutions', arn);
       known(input.pipelineName);
       const id = input.filter?.pipelineExecutionId;
       const details = (id === undefined ? records() : [find(id)])

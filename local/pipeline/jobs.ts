@@ -43,29 +43,35 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** Another call of CodePipeline's API: gets the parsed body and who sent it, and throws an `ApiError`. */
 export type Operation = (body: unknown, request: IncomingMessage) => unknown;
 
+/** Says who sent a request. @throws ApiError if they may not do that */
+export type Authorise = (request: IncomingMessage, action: string, resource: string) => string;
+
 /**
  * The two calls of CodePipeline's API that a job's function makes, over HTTP as the AWS SDK speaks
  * it (JSON 1.1), with the limits of the service's API model (codepipeline 2015-07-09) enforced.
  *
- * Signatures are not checked: the server listens on the loopback interface only, and a job id is a
- * random UUID that nobody but the invoked function gets.
+ * Signatures are not verified: the server listens on the loopback interface only.
  */
 export class JobApi {
   readonly #jobs = new Map<string, { finish: (result: JobResult) => void; open: boolean }>();
   readonly #server: Server;
   readonly #onUnknown: (operation: string) => void;
   readonly #others: Readonly<Record<string, Operation>>;
+  readonly #authorise: Authorise;
 
   /**
    * @param onUnknown called with every operation that was asked for and is not known here.
    * @param others what else is known here, by the operation's name.
+   * @param authorise asked before a result is taken; without it everybody may report.
    */
   constructor(
     onUnknown: (operation: string) => void = () => {},
     others: Readonly<Record<string, Operation>> = {},
+    authorise: Authorise = () => 'somebody',
   ) {
     this.#onUnknown = onUnknown;
     this.#others = others;
+    this.#authorise = authorise;
     this.#server = createServer((request, response) => {
       this.#answer(request).then(
         (body) => send(response, 200, body),
@@ -116,6 +122,10 @@ export class JobApi {
     const target = request.headers['x-amz-target'];
     const operation = String(target ?? `${request.method} ${request.url}`).replace(TARGET, '');
     const text = await readBody(request);
+    if (/^PutJob(Success|Failure)Result$/.test(operation)) {
+      // AWS knows no resource for the two.
+      this.#authorise(request, `codepipeline:${operation}`, '*');
+    }
     if (operation === 'PutJobSuccessResult') {
       this.#finish(readInput(SUCCESS, parsed(text)));
     } else if (operation === 'PutJobFailureResult') {

@@ -6,20 +6,23 @@ export interface StoredVariable {
   readonly name: string;
   /** What it stands for, for a person. */
   readonly standsFor: string;
+  readonly keptIn: 'PARAMETER_STORE' | 'SECRETS_MANAGER';
+  /** The name of the parameter; the name or the ARN of the secret. */
+  readonly id: string;
 }
 
 export function storedVariable(
   name: string,
-  type: 'PARAMETER_STORE' | 'SECRETS_MANAGER',
+  keptIn: StoredVariable['keptIn'],
   value: string,
 ): StoredVariable {
-  if (type === 'PARAMETER_STORE') {
-    return { name, standsFor: `the parameter ${value} of Parameter Store` };
+  if (keptIn === 'PARAMETER_STORE') {
+    return { name, standsFor: `the parameter ${value} of Parameter Store`, keptIn, id: value };
   }
   // CodeBuild's form is `secret:key:stage:version`; an ARN has colons of its own.
-  const [, secret, key] = /^(arn:(?:[^:]*:){5}[^:]*|[^:]*):?([^:]*)/.exec(value) ?? [];
+  const [, secret = '', key] = /^(arn:(?:[^:]*:){5}[^:]*|[^:]*):?([^:]*)/.exec(value) ?? [];
   const part = key ? `the key ${key} of ` : '';
-  return { name, standsFor: `${part}the secret ${secret} of Secrets Manager` };
+  return { name, standsFor: `${part}the secret ${secret} of Secrets Manager`, keptIn, id: secret };
 }
 
 /**

@@ -119,3 +119,9 @@ test('a release without the files has neither', async () => {
   expect(await ask('/old')).toEqual([404, 'none', null]);
   expect(await ask('/')).toEqual([200, 'plain', null]);
 });
+
+test('the clean-up may look through the values of the rules, and leaves those that are needed', async () => {
+  await stack.rollbackStage('Deploy', one.id).result;
+  await stack.runSchedules();
+  expect(await ask('/old')).toEqual([301, '/about', null]);
+});

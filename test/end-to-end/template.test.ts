@@ -1,9 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { SiteConfig } from '../../lib/config.ts';
 import { excuses } from '../../local/assembly/no-local-meaning.ts';
-import { aLocalStack, anAssembly, Clone, removeDirectories } from '../support/local-stack.ts';
+import {
+  aLocalStack,
+  anAssembly,
+  Clone,
+  changed,
+  removeDirectories,
+} from '../support/local-stack.ts';
 
 const CONFIGS: Readonly<Record<string, SiteConfig>> = {
   'a folder from CodeCommit': { name: 'a-site', build: { kind: 'folder', directory: 'public' } },
@@ -57,19 +61,6 @@ const CONFIGS: Readonly<Record<string, SiteConfig>> = {
   },
 };
 
-/** A change of the synthesised template, as a fork might make one in `lib/`. */
-async function changed(
-  assembly: string,
-  name: string,
-  change: (resources: Record<string, any>) => void,
-) {
-  const file = join(assembly, `${name}.template.json`);
-  const template = JSON.parse(await readFile(file, 'utf8'));
-  change(template.Resources);
-  await writeFile(file, JSON.stringify(template));
-  return assembly;
-}
-
 afterAll(removeDirectories);
 
 describe('the local run runs whatever the config says', () => {
@@ -99,7 +90,7 @@ describe('the local run runs whatever the config says', () => {
 });
 
 test('what it does not know stops it by name, all of it together', async () => {
-  const assembly = await changed(await anAssembly({ name: 'a-site' }), 'a-site', (resources) => {
+  const assembly = await changed(await anAssembly({ name: 'a-site' }), (resources) => {
     const [distribution] = Object.entries(resources).find(
       ([, { Type }]) => Type === 'AWS::CloudFront::Distribution',
     ) ?? [''];
@@ -114,7 +105,7 @@ test('what it does not know stops it by name, all of it together', async () => {
 });
 
 test('a value that it knows no meaning of is named with what it knows', async () => {
-  const assembly = await changed(await anAssembly({ name: 'a-site' }), 'a-site', (resources) => {
+  const assembly = await changed(await anAssembly({ name: 'a-site' }), (resources) => {
     for (const resource of Object.values(resources)) {
       if (resource.Type === 'AWS::CodePipeline::Pipeline')
         resource.Properties.ExecutionMode = 'PARALLEL';

@@ -1,7 +1,6 @@
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LocalS3, type LocalS3Options } from '../../local/aws/s3.ts';
-import { BucketPolicy } from '../../local/aws/s3-policy.ts';
 import { settingsOf } from '../../local/aws/s3-properties.ts';
 import { ACCOUNT, clientOptions, scratch, started } from '../support/local-aws.ts';
 
@@ -153,8 +152,6 @@ describe('what a distribution reads', () => {
 });
 
 describe('a bucket policy', () => {
-  const role = `arn:aws:iam::${ACCOUNT}:role/Cleaner`;
-
   test('denies a signed caller what its own policy allows, and allows what it does not', async () => {
     const { put, client } = await anOrigin(
       [
@@ -169,101 +166,6 @@ describe('a bucket policy', () => {
     await expect(
       client.send(new ListObjectsV2Command({ Bucket: 'content' })),
     ).rejects.toMatchObject({ name: 'AccessDenied' });
-  });
-
-  test.each([
-    ['the role it names', { aws: role }, 's3:DeleteObject', 'content/a', 'allow'],
-    ['a wildcard in the action', { aws: role }, 's3:DeleteObjectVersion', 'content/a', 'allow'],
-    ['an action in another case', { aws: role }, 'S3:deleteobject', 'content/a', 'allow'],
-    ['another action', { aws: role }, 's3:GetObject', 'content/a', undefined],
-    ['another role', { aws: `${role}2` }, 's3:DeleteObject', 'content/a', undefined],
-    ['another bucket', { aws: role }, 's3:DeleteObject', 'contents/a', undefined],
-    ['the bucket itself', { aws: role }, 's3:DeleteObject', 'content', undefined],
-  ])('on %s', (_, caller, action, resource, verdict) => {
-    const policy = new BucketPolicy(
-      'P',
-      document(TLS_ONLY, {
-        Sid: 'Cleaning',
-        Effect: 'Allow',
-        Principal: { AWS: [role] },
-        Action: ['s3:DeleteObject*', 's3:List*'],
-        Resource: 'arn:aws:s3:::content/*',
-      }),
-    );
-    expect(policy.verdict(caller, { action, resource: `arn:aws:s3:::${resource}` })).toBe(verdict);
-  });
-
-  const SOURCE = `arn:aws:logs:us-east-1:${ACCOUNT}:delivery-source:logs`;
-  const delivery = {
-    service: 'delivery.logs.amazonaws.com',
-    sourceArn: SOURCE,
-    acl: 'bucket-owner-full-control',
-  };
-  test.each([
-    ['the source that it names', delivery, 'allow'],
-    ['another source', { ...delivery, sourceArn: `${SOURCE}2` }, undefined],
-    ['another account', { ...delivery, sourceArn: SOURCE.replace(ACCOUNT, '1') }, undefined],
-    ['another ACL', { ...delivery, acl: 'private' }, undefined],
-    ['no ACL', { service: delivery.service, sourceArn: SOURCE }, undefined],
-    ['a role', { aws: role }, undefined],
-  ])('on a delivery of logs by %s', (_, caller, verdict) => {
-    const policy = new BucketPolicy(
-      'P',
-      document({
-        Effect: 'Allow',
-        Principal: { Service: 'delivery.logs.amazonaws.com' },
-        Action: 's3:PutObject',
-        Resource: 'arn:aws:s3:::logs/cloudfront/*',
-        Condition: {
-          StringEquals: {
-            's3:x-amz-acl': 'bucket-owner-full-control',
-            'aws:SourceAccount': ACCOUNT,
-          },
-          ArnLike: { 'aws:SourceArn': `arn:aws:logs:*:*:delivery-source:logs` },
-        },
-      }),
-    );
-    const call = { action: 's3:PutObject', resource: 'arn:aws:s3:::logs/cloudfront/a.gz' };
-    expect(policy.verdict(caller, call)).toBe(verdict);
-  });
-
-  const OTHER = 'P.Statement[0]';
-  test.each([
-    [
-      { ...READ, NotAction: 's3:*' },
-      `${OTHER}.NotAction: got "s3:*"; the local S3 knows Sid, Effect, Principal, Action, Resource and Condition`,
-    ],
-    [
-      { ...READ, Effect: 'Perhaps' },
-      `${OTHER}.Effect: got "Perhaps"; the local S3 knows "Allow" and "Deny"`,
-    ],
-    [
-      { ...READ, Principal: '*' },
-      `${OTHER}.Principal: got "*"; the local S3 knows private buckets: allow one principal`,
-    ],
-    [
-      { ...READ, Principal: { AWS: ACCOUNT } },
-      `${OTHER}.Principal.AWS: got "${ACCOUNT}"; the local S3 knows "*" and the ARNs of roles, not whole accounts`,
-    ],
-    [
-      { ...READ, Principal: { Federated: 'x' } },
-      `${OTHER}.Principal.Federated: got "x"; the local S3 knows "*", AWS and Service`,
-    ],
-    [
-      { ...READ, Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
-      `${OTHER}.Condition.NumericLessThan.s3:TlsVersion: got 1.2; the local S3 knows StringEquals aws:SourceArn, aws:SourceAccount and s3:x-amz-acl, ArnLike aws:SourceArn and Bool aws:SecureTransport`,
-    ],
-    [
-      { ...READ, Condition: { StringEquals: { 'aws:SourceOrgID': 'o-1' } } },
-      `${OTHER}.Condition.StringEquals.aws:SourceOrgID: got "o-1"; the local S3 knows StringEquals aws:SourceArn, aws:SourceAccount and s3:x-amz-acl, ArnLike aws:SourceArn and Bool aws:SecureTransport`,
-    ],
-    [{ ...READ, Action: 1 }, `${OTHER}.Action: got 1; the local S3 knows strings`],
-    [
-      { ...READ, Resource: undefined },
-      `${OTHER}.Resource: got undefined; the local S3 knows strings`,
-    ],
-  ])('it cannot honour is an error that names the place: %#', (statement, message) => {
-    expect(() => new BucketPolicy('P', document(statement))).toThrow(new Error(message));
   });
 
   test('of a bucket that is not in the template, or a second one, is an error', async () => {

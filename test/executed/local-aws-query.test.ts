@@ -95,7 +95,7 @@ test('a stranger, nobody, and somebody without the permission are refused', asyn
     cloudFormation.send(new DescribeStacksCommand({ StackName: 'shop' })),
   ).rejects.toMatchObject({
     name: 'AccessDenied',
-    message: `User: a test is not authorized to perform: cloudformation:DescribeStacks on resource: arn:aws:cloudformation:eu-west-1:${ACCOUNT}:stack/shop/local`,
+    message: `User: a test is not authorized to perform: cloudformation:DescribeStacks on resource: arn:aws:cloudformation:eu-west-1:${ACCOUNT}:stack/shop/local because no identity-based policy allows the cloudformation:DescribeStacks action`,
   });
 });
 

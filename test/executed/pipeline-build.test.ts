@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BuildFailure, type BuildInput, runBuild } from '../../local/pipeline/codebuild.ts';
 import { archiveCommit } from '../../local/pipeline/source.ts';
+import { storedVariable } from '../../local/pipeline/stored-variables.ts';
 import { unzip } from '../../local/pipeline/zip.ts';
 import { commit, type Workbench, workbench } from '../support/pipeline.ts';
 
@@ -233,8 +234,8 @@ test('the environment is CodeBuild’s and the project’s, and holds nothing of
 
 describe('a variable whose value AWS keeps', () => {
   const stored = [
-    { name: 'TOKEN', standsFor: 'the secret site/token of Secrets Manager' },
-    { name: 'ANALYTICS_ID', standsFor: 'the parameter /site/id of Parameter Store' },
+    storedVariable('TOKEN', 'SECRETS_MANAGER', 'site/token'),
+    storedVariable('ANALYTICS_ID', 'PARAMETER_STORE', '/site/id'),
   ];
   const show = spec({ build: ['echo "$TOKEN and $ANALYTICS_ID" >out.txt', 'cat out.txt'] }, ALL);
 

@@ -1,30 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Assembly } from '../../local/assembly/assembly.ts';
 import { resolveIntrinsics } from '../../local/assembly/intrinsics.ts';
 import { Tracker } from '../../local/assembly/tracking.ts';
 import { EventRules } from '../../local/event-rules.ts';
-
-/** What `cdk synth` writes for an app of these stacks, all with the same template. */
-function written(template: object, names = ['shop']): string {
-  const directory = mkdtempSync(join(tmpdir(), 'assembly-'));
-  const artifacts = names.map((name) => [
-    name,
-    {
-      type: 'aws:cloudformation:stack',
-      environment: 'aws://unknown-account/eu-west-1',
-      properties: { templateFile: `${name}.template.json` },
-    },
-  ]);
-  const manifest = { artifacts: Object.fromEntries(artifacts) };
-  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
-  for (const name of names) {
-    writeFileSync(join(directory, `${name}.template.json`), JSON.stringify(template));
-  }
-  return directory;
-}
+import { written } from '../support/written-assembly.ts';
 
 const anAssembly = (template: object): Assembly => new Assembly(written(template));
 
@@ -250,7 +229,9 @@ describe('an event rule', () => {
   });
 
   test('leads a push to its branch to the pipeline, and no other', () => {
-    expect(new EventRules(rule(pattern('main'))).targetsOf(event)).toEqual(['arn:pipeline']);
+    expect(new EventRules(rule(pattern('main'))).targetsOf(event)).toMatchObject([
+      { arn: 'arn:pipeline', rule: { logicalId: 'Push' } },
+    ]);
     expect(new EventRules(rule(pattern('develop'))).targetsOf(event)).toEqual([]);
     expect(new EventRules(rule(pattern('main'), 'DISABLED')).targetsOf(event)).toEqual([]);
   });

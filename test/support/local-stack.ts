@@ -55,6 +55,23 @@ export async function anAssembly(config: SiteConfig): Promise<string> {
   return assembly;
 }
 
+/** The same with a change of the synthesised templates, as a fork might make one in `lib/`. */
+export async function changed(
+  assembly: string,
+  change: (resources: Record<string, any>) => void,
+): Promise<string> {
+  const copy = await aDirectory('assembly');
+  await cp(assembly, copy, { recursive: true });
+  for (const name of await readdir(copy)) {
+    if (!name.endsWith('.template.json')) continue;
+    const file = join(copy, name);
+    const template = JSON.parse(await readFile(file, 'utf8'));
+    change(template.Resources);
+    await writeFile(file, JSON.stringify(template));
+  }
+  return copy;
+}
+
 export interface StartedStack {
   readonly stack: LocalStack;
   /** What the stack logged. */

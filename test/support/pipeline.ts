@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { OPEN } from '../../local/pipeline/access.ts';
 import type { PipelineInput } from '../../local/pipeline/engine.ts';
 import type { PipelineEvent } from '../../local/pipeline/events.ts';
 import { ensureRepository } from '../../local/pipeline/source.ts';
@@ -167,11 +168,14 @@ export function pipelineInput(
     },
     projects: new Map([['site-build', aProject(buildspec)]]),
     repository: { path: bench.repository },
-    credentials: () => ({
-      accessKeyId: 'LOCAL',
-      secretAccessKey: 'marker-secret',
-      sessionToken: 'marker-token',
-    }),
+    access: {
+      ...OPEN,
+      artifactKeys: () => ({
+        accessKeyId: 'LOCAL',
+        secretAccessKey: 'marker-secret',
+        sessionToken: 'marker-token',
+      }),
+    },
     accountId: '123456789012',
     region: 'eu-central-1',
     stateDir: bench.state,

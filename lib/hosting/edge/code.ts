@@ -102,11 +102,14 @@ export function edgeCode(file: string, settings: Readonly<Record<string, unknown
     .replace(/^export \{\n\s*handler\n\};\n/m, '')
     // Where each part began, which nobody at the edge can look up.
     .replace(/^\n?\/\/ \S+\.(?:js|ts)\n/gm, '');
-  const bytes = Buffer.byteLength(code);
+  if (Buffer.byteLength(code) <= MAX_BYTES) return code;
+  // With all options together there is no room for what only a reader needs.
+  const dense = code.replace(/^ +/gm, '');
+  const bytes = Buffer.byteLength(dense);
   if (bytes > MAX_BYTES) {
     throw new Error(
       `${file}: the function has ${bytes} bytes and CloudFront takes ${MAX_BYTES}; shorten it, or leave out one of the options domain, urls, redirectsFile, accessLogs and headers.custom`,
     );
   }
-  return code;
+  return dense;
 }
