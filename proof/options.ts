@@ -1,3 +1,5 @@
+import { parseArgs } from 'node:util';
+
 /** A numeric option of a command. */
 export interface NumberOption {
   /** What it is without. */
@@ -9,11 +11,29 @@ export interface NumberOption {
 }
 
 /**
- * The values of numeric options, as `parseArgs` gives them.
+ * What a command line asks for: numbers by their options, and whether each flag was given. `undefined` if it asks for help.
  *
- * @throws Error naming every one that is wrong, with what to write instead
+ * @throws Error naming every number that is wrong, with what to write instead
  */
-export function readNumbers<Name extends string>(
+export function readCommandLine<Name extends string, Flag extends string>(
+  args: readonly string[],
+  numbers: Readonly<Record<Name, NumberOption>>,
+  flags: readonly Flag[],
+): (Record<Name, number> & Record<Flag, boolean>) | undefined {
+  const types = [
+    ...Object.keys(numbers).map((name) => [name, 'string'] as const),
+    ...[...flags, 'help'].map((name) => [name, 'boolean'] as const),
+  ].map(([name, type]) => [name, { type }] as const);
+  const values: Readonly<Record<string, unknown>> = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(types),
+  }).values;
+  if (values.help) return undefined;
+  const given = Object.fromEntries(flags.map((flag) => [flag, values[flag] === true]));
+  return { ...readNumbers(values, numbers), ...(given as Record<Flag, boolean>) };
+}
+
+function readNumbers<Name extends string>(
   values: Readonly<Record<string, unknown>>,
   known: Readonly<Record<Name, NumberOption>>,
 ): Record<Name, number> {

@@ -40,15 +40,20 @@ export class BrowserVisitor {
 
   async load(address: string, green: number): Promise<PageLoad> {
     this.#failed.length = 0;
-    await this.page.goto(`${this.siteUrl}${address}`, { waitUntil: 'load' });
-    const page = await this.page.evaluate<string>('document.documentElement.dataset.release');
+    const answer = await this.page
+      .goto(`${this.siteUrl}${address}`, { waitUntil: 'load' })
+      .catch(() => null);
+    if (answer?.status() !== 200 && answer?.status() !== 304) {
+      return { green, page: undefined, releases: [], failed: [address] };
+    }
+    const page = Number(await this.page.evaluate('document.documentElement.dataset.release'));
     // Without its script a page cannot tell.
     const stamps = await this.page
       .evaluate<number[] | undefined>('window.stamps')
       .catch(() => undefined);
     const failed = [...this.#failed];
     if (stamps === undefined && failed.length === 0) failed.push('a script that ended early');
-    return { green, page: Number(page), releases: stamps ?? [Number(page)], failed };
+    return { green, page, releases: stamps ?? [page], failed };
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { readNumbers } from '../options.ts';
+import { readCommandLine } from '../options.ts';
 import type { MeasureOptions } from './measure.ts';
 import type { RecipeOptions } from './recipe.ts';
 
@@ -48,25 +47,13 @@ const NUMBERS = {
  * @throws Error naming everything wrong with it
  */
 export function readOptions(args: readonly string[]): Options | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...Object.fromEntries(
-        Object.keys(NUMBERS).map((name) => [name, { type: 'string' } as const]),
-      ),
-      'no-browser': { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const numbers = readNumbers(values, NUMBERS);
+  const values = readCommandLine(args, NUMBERS, ['no-browser', 'write']);
+  if (!values) return undefined;
   return {
-    ...numbers,
-    roundTrip: numbers['round-trip'],
-    putLatency: numbers['put-latency'],
-    edgeDelay: numbers['edge-delay'],
+    ...values,
+    roundTrip: values['round-trip'],
+    putLatency: values['put-latency'],
+    edgeDelay: values['edge-delay'],
     withBrowser: !values['no-browser'],
-    write: Boolean(values.write),
   };
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { readNumbers } from '../options.ts';
+import { readCommandLine } from '../options.ts';
 import type { SoakOptions } from './soak.ts';
 
 export const HELP = `npm run soak [-- OPTIONS]
@@ -38,23 +37,14 @@ export interface Options extends SoakOptions {
  * @throws Error naming everything wrong with it
  */
 export function readOptions(args: readonly string[]): Options | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...Object.fromEntries(
-        Object.keys(NUMBERS).map((name) => [name, { type: 'string' } as const]),
-      ),
-      write: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const { minutes, rate, heap, rss, 'push-every': pushEvery } = readNumbers(values, NUMBERS);
+  const values = readCommandLine(args, NUMBERS, ['write']);
+  if (!values) return undefined;
+  const { minutes, rate, heap, rss, write } = values;
   return {
     milliseconds: minutes * 60_000,
     rate,
-    pushEvery: pushEvery * 1_000,
+    pushEvery: values['push-every'] * 1_000,
     mostGrowth: { heap: heap * 1e6, rss: rss * 1e6 },
-    write: Boolean(values.write),
+    write,
   };
 }
