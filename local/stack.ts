@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import { Edge } from './edge/edge.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { LocalFunctions } from './lambda/functions.ts';
+import { appendTo } from './log-file.ts';
 import type { Approvals } from './pipeline/approvals.ts';
 import { busEventOf } from './pipeline/bus-events.ts';
 import type { Clock } from './pipeline/clock.ts';
@@ -581,16 +582,20 @@ function accessLogOf(
     },
   });
   mkdirSync(dirname(file), { recursive: true });
-  return (exchange) => appendFileSync(file, `${lineOf(exchange)}\n`);
+  const append = appendTo(file);
+  return (exchange) => append(`${lineOf(exchange)}\n`);
 }
 
 /** What CloudWatch keeps of a build: its output, one file an action. */
 function buildLog(folder: string): (event: PipelineEvent) => void {
   mkdirSync(folder, { recursive: true });
+  const logs = new Map<string, (text: string) => void>();
   return (event) => {
     if (event.type !== 'action-output') return;
-    const time = new Date(event.time).toISOString();
-    appendFileSync(join(folder, `${event.stage}-${event.action}.log`), `${time} ${event.line}\n`);
+    const file = join(folder, `${event.stage}-${event.action}.log`);
+    const append = logs.get(file) ?? appendTo(file);
+    logs.set(file, append);
+    append(`${new Date(event.time).toISOString()} ${event.line}\n`);
   };
 }
 

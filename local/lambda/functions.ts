@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Assembly, Resource } from '../assembly/assembly.ts';
+import { putAside } from '../log-file.ts';
 import { endWithThisProcess } from '../process-group.ts';
 import { reportLine } from './report.ts';
 
@@ -93,9 +94,9 @@ export class LocalFunctions {
       temporary: join(directory, 'tmp'),
     };
     await mkdir(this.options.logDirectory, { recursive: true });
-    const log = createWriteStream(join(this.options.logDirectory, `${target.name}.log`), {
-      flags: 'a',
-    });
+    const file = join(this.options.logDirectory, `${target.name}.log`);
+    putAside(file);
+    const log = createWriteStream(file, { flags: 'a' });
     try {
       await cp(target.folder, invocation.taskRoot, { recursive: true });
       await mkdir(invocation.temporary);

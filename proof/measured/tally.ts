@@ -1,0 +1,36 @@
+/** What one page load came to. */
+export interface PageLoad {
+  /** The release that had been reported as published when it began. */
+  readonly green: number;
+  /** The release of the page itself; nothing if there was no page. */
+  readonly page: number | undefined;
+  /** Of the page and all subresources that came. */
+  readonly releases: readonly number[];
+  /** The addresses that gave nothing usable. */
+  readonly failed: readonly string[];
+}
+
+/** Counts page loads. */
+export class Tally {
+  loads = 0;
+  /** Page loads with files of more than one release. */
+  mixed = 0;
+  /** Page loads that lacked the page or one of its subresources. */
+  failed = 0;
+  /** Page loads with a page older than the release that had been reported as published before they began. */
+  stale = 0;
+  readonly #seen = new Set<number>();
+
+  note({ green, page, releases, failed }: PageLoad): void {
+    this.loads += 1;
+    if (new Set(releases).size > 1) this.mixed += 1;
+    if (failed.length > 0) this.failed += 1;
+    if (page !== undefined && page < green) this.stale += 1;
+    if (page !== undefined) this.#seen.add(page);
+  }
+
+  /** How many releases somebody has got a page of. */
+  get seen(): number {
+    return this.#seen.size;
+  }
+}
