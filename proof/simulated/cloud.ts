@@ -28,6 +28,8 @@ export class Cloud {
   /** As the store itself has it. */
   readonly store = new Map<string, string>();
   version = 1;
+  /** Called in the moment from which an edge answers with another release. */
+  onSwitch: (edge: number) => unknown = () => {};
   readonly #known: Map<string, { readonly value: string | undefined; readonly version: number }>[];
   readonly #caches: Map<string, Cached>[];
 
@@ -55,7 +57,11 @@ export class Cloud {
   }
 
   /** Does something for each, so many at once, in the time that S3 takes for it. */
-  async *each<T>(things: Iterable<T>, atOnce: number, act: (thing: T) => void): AsyncGenerator<number, void> {
+  async *each<T>(
+    things: Iterable<T>,
+    atOnce: number,
+    act: (thing: T) => void,
+  ): AsyncGenerator<number, void> {
     let batch = 0;
     for (const thing of things) {
       act(thing);
@@ -66,16 +72,21 @@ export class Cloud {
   }
 
   /** One update of the store. Each key comes to each edge in its own time, later writes perhaps before earlier ones. */
-  write(changes: ReadonlyMap<string, string | undefined>, { at = 'later' }: { at?: 'later' | 'once' } = {}): void {
+  write(
+    changes: ReadonlyMap<string, string | undefined>,
+    { at = 'later' }: { at?: 'later' | 'once' } = {},
+  ): void {
     this.count('store write');
     this.version += 1;
     const { version } = this;
     for (const [key, value] of changes) {
       if (value === undefined) this.store.delete(key);
       else this.store.set(key, value);
-      for (const known of this.#known) {
-        const arrive = () => {
-          if ((known.get(key)?.version ?? 0) < version) known.set(key, { value, version });
+      for (const [edge, known] of this.#known.entries()) {
+        const arrive = (): unknown => {
+          if ((known.get(key)?.version ?? 0) >= version) return undefined;
+          known.set(key, { value, version });
+          return key === 'live' ? this.onSwitch(edge) : undefined;
         };
         if (at === 'once') arrive();
         else this.timeline.after(this.settings.propagation(this.random), arrive);
@@ -92,10 +103,13 @@ export class Cloud {
   async *invalidateAll(): AsyncGenerator<number, void> {
     this.count('invalidation');
     let last = 0;
-    for (const cache of this.#caches) {
+    for (const [edge, cache] of this.#caches.entries()) {
       const ms = this.settings.invalidation(this.random);
       last = Math.max(last, ms);
-      this.timeline.after(ms, () => cache.clear());
+      this.timeline.after(ms, () => {
+        cache.clear();
+        return this.onSwitch(edge);
+      });
     }
     // It is complete a moment after the last edge.
     yield last + 1;

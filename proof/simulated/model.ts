@@ -20,17 +20,20 @@ export interface Answer {
   readonly cookie?: string;
 }
 
+/** Yields how long it takes, in milliseconds, step by step. */
+export type Publishing = AsyncGenerator<number, boolean>;
+
 /** A way to publish and serve a site. */
 export interface Model {
-  /** Brings the release out. The last of it is the moment at which the pipeline is green. */
-  publish(release: number): AsyncGenerator<number, void>;
+  /** Brings the release out, and returns in the moment in which the pipeline ends whether it is green. */
+  publish(release: number): Publishing;
   /** Makes part of a release and then fails. */
-  fail(release: number): AsyncGenerator<number, void>;
+  fail(release: number): Publishing;
   /**
    * Goes back from one release to the one before. `release` has the same files as that one: a way without a rollback
    * publishes it.
    */
-  goBack(release: number): AsyncGenerator<number, void>;
+  goBack(release: number): Publishing;
   answer(request: Request): Answer | Promise<Answer>;
   /** Under which key of its cache the edge would look, now. */
   cacheKey(request: Request): string | undefined | Promise<string | undefined>;
@@ -40,5 +43,7 @@ export interface ModelKind {
   readonly name: string;
   /** From which file it was read, or what of ours it runs. */
   readonly source: string;
+  /** Whether it gives files names that change with their content. @default false */
+  readonly hashes?: boolean;
   create(cloud: Cloud, site: Site): Model;
 }

@@ -1,7 +1,7 @@
 import { priceOf } from '../../bench/prices.ts';
 import { randomFrom } from '../../bench/random.ts';
 import { Cloud, type CloudSettings } from './cloud.ts';
-import type { Model, ModelKind } from './model.ts';
+import type { Model, ModelKind, Publishing } from './model.ts';
 import { type Fate, Site, type SiteShape } from './site.ts';
 import { Timeline } from './timeline.ts';
 import { newTally, popular, type Tally, Visitor } from './visitors.ts';
@@ -16,7 +16,7 @@ export interface Scenario {
 
 export interface Result {
   readonly tally: Tally;
-  /** Of the requests and bytes that are usual, the share that an edge had right after a release. */
+  /** Of the requests and bytes that are usual, the share that an edge had right after it switched. */
   readonly warmRequests: number;
   readonly warmBytes: number;
   /** Of a release that was published: what it asked of S3 and the rest, and what that costs. */
@@ -39,7 +39,8 @@ const FATES: readonly Fate[] = [
 const PUSHED_TOGETHER = 7;
 const EVERY_MS = 10 * 60_000;
 const QUIET_MS = 5 * 60_000;
-const PROBES = 300;
+/** Pages that are asked for at each edge. */
+const PROBES = 25;
 
 const SECONDS = 1_000;
 
@@ -56,7 +57,8 @@ export async function simulate(kind: ModelKind, scenario: Scenario): Promise<Res
   const { shape, seed, loads, settings } = scenario;
   const timeline = new Timeline();
   const cloud = new Cloud(timeline, settings, randomFrom(seed + 1));
-  const site = new Site(shape, FATES, randomFrom(seed + 2));
+  const names = { ...shape, hashed: shape.hashed || kind.hashes === true };
+  const site = new Site(names, FATES, randomFrom(seed + 2));
   const model = kind.create(cloud, site);
   const tally = newTally();
   const warm = new Warmth();
@@ -75,11 +77,10 @@ export async function simulate(kind: ModelKind, scenario: Scenario): Promise<Res
         for (let release = 1; release < FATES.length; release += 1) {
           const began = timeline.now;
           const fate = FATES[release] as Fate;
-          yield* publish(model, fate, release);
-          if (fate !== 'fails') {
+          cloud.onSwitch = (edge) => warm.measure(model, cloud, site, release, edge);
+          if (yield* publish(model, fate, release)) {
             green = release;
             published += 1;
-            await warm.measure(model, cloud, site, release);
           }
           const next = release + 1 === PUSHED_TOGETHER ? 0 : EVERY_MS;
           yield Math.max(0, began + next - timeline.now);
@@ -110,12 +111,12 @@ export async function simulate(kind: ModelKind, scenario: Scenario): Promise<Res
   };
 }
 
-function publish(model: Model, fate: Fate, release: number): AsyncGenerator<number, void> {
+function publish(model: Model, fate: Fate, release: number): Publishing {
   if (fate === 'fails') return model.fail(release);
   return fate === 'reverted' ? model.goBack(release) : model.publish(release);
 }
 
-/** What edges still have in the moment in which a release is green, of what visitors ask for. */
+/** What edges still have of the new release in the moment in which they switch to it, of what visitors ask for. */
 class Warmth {
   #asked = { requests: 0, bytes: 0 };
   #had = { requests: 0, bytes: 0 };
@@ -128,10 +129,15 @@ class Warmth {
     return this.#had.bytes / this.#asked.bytes;
   }
 
-  async measure(model: Model, cloud: Cloud, site: Site, release: number): Promise<void> {
-    const random = randomFrom(release);
+  async measure(
+    model: Model,
+    cloud: Cloud,
+    site: Site,
+    release: number,
+    edge: number,
+  ): Promise<void> {
+    const random = randomFrom(release * 1_000 + edge);
     for (let probe = 0; probe < PROBES; probe += 1) {
-      const edge = Math.floor(random() * cloud.settings.edges);
       const page = site.page(popular(site.shape.pages, random), release);
       const items = [page, ...site.itemsLinkedFrom(page)];
       for (const { path, size } of items) {

@@ -25,6 +25,7 @@ export interface Item {
 
 const SHARED = ['css', 'app', 'lazy'] as const;
 const PAGES_A_SECTION = 100;
+const TYPES = { css: 'css', app: 'js', lazy: 'js', image: 'png' };
 const SIZES = { page: 12_000, css: 30_000, app: 90_000, lazy: 40_000, image: 60_000 };
 
 /** As many releases as a set of bits holds. */
@@ -45,7 +46,8 @@ export class Site {
     readonly fates: readonly Fate[],
     random: () => number,
   ) {
-    if (fates.length > MOST_RELEASES) throw new Error(`${fates.length} releases; use at most ${MOST_RELEASES}`);
+    if (fates.length > MOST_RELEASES)
+      throw new Error(`${fates.length} releases; use at most ${MOST_RELEASES}`);
     const sections = Math.ceil(shape.pages / PAGES_A_SECTION);
     fates.forEach((fate, release) => {
       if (release === 0) {
@@ -60,7 +62,8 @@ export class Site {
       }
       const pages = Uint8Array.from(this.#pages[release - 1] as Uint8Array);
       const assets = Uint8Array.from(this.#assets[release - 1] as Uint8Array);
-      for (let n = 0; n < shape.changedPages; n += 1) pages[Math.floor(random() * shape.pages)] = release;
+      for (let n = 0; n < shape.changedPages; n += 1)
+        pages[Math.floor(random() * shape.pages)] = release;
       // A stylesheet in every other release, the scripts together in as many.
       if (random() < 0.5) assets[0] = release;
       if (random() < 0.5) assets[1] = assets[2] = release;
@@ -68,7 +71,8 @@ export class Site {
       if (shape.hashed) {
         // A page names its files, so it changes with each of them.
         for (let page = 0; page < shape.pages; page += 1) {
-          if (this.#assetsOf(page).some((asset) => assets[asset] === release)) pages[page] = release;
+          if (this.#assetsOf(page).some((asset) => assets[asset] === release))
+            pages[page] = release;
         }
       }
       this.#pages.push(pages);
@@ -115,7 +119,7 @@ export class Site {
     const since = (this.#assets[release] as Uint8Array)[asset] as number;
     const kind = SHARED[asset] ?? 'image';
     const name = `assets/${kind}${kind === 'image' ? asset - SHARED.length : ''}`;
-    const path = this.shape.hashed ? `${name}-${since}` : name;
+    const path = `${name}${this.shape.hashed ? `-${since}` : ''}.${TYPES[kind]}`;
     return this.#item(path, this.#assets, asset, release, SIZES[kind], undefined);
   }
 

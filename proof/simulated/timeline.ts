@@ -9,7 +9,7 @@ interface Event {
 }
 
 /** Something that takes time: each value that it yields is a wait, in milliseconds. */
-export type Process = AsyncGenerator<number, void, void>;
+export type Process = AsyncGenerator<number, unknown, void>;
 
 /** Virtual time. Nothing in it looks at a real clock, so the same plans make the same history. */
 export class Timeline {
@@ -31,7 +31,7 @@ export class Timeline {
   start(process: Process): void {
     const step = async (): Promise<void> => {
       const { done, value } = await process.next();
-      if (!done) this.after(value, step);
+      if (!done) this.after(value as number, step);
     };
     this.at(this.now, step);
   }

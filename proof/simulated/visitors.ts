@@ -2,7 +2,6 @@ import { randomFrom } from '../../bench/random.ts';
 import type { Cloud } from './cloud.ts';
 import type { Answer, Model } from './model.ts';
 import { type Item, pagePath, type Site } from './site.ts';
-import type { Process } from './timeline.ts';
 
 export interface Tally {
   loads: number;
@@ -10,8 +9,9 @@ export interface Tally {
   mixed: number;
   /** Of those, the ones that were whole until the tab loaded something later. */
   mixedLater: number;
-  subresources: number;
-  /** Subresources that were not there. */
+  /** Pages and subresources that were asked for. */
+  requests: number;
+  /** Of these, those that were not there. */
   failed: number;
   /** Pages of an older release than the newest that was green. */
   stale: number;
@@ -21,7 +21,7 @@ export const newTally = (): Tally => ({
   loads: 0,
   mixed: 0,
   mixedLater: 0,
-  subresources: 0,
+  requests: 0,
   failed: 0,
   stale: 0,
 });
@@ -59,7 +59,7 @@ export class Visitor {
     this.#edge = Math.floor(this.#random() * cloud.settings.edges);
   }
 
-  async *visit(): Process {
+  async *visit(): AsyncGenerator<number, void> {
     const { timeline } = this.cloud;
     for (let pages = 1 + Math.floor(this.#random() * 5); pages > 0; pages -= 1) {
       if (this.#random() < MOVED) {
@@ -70,7 +70,7 @@ export class Visitor {
     }
   }
 
-  async *#load(number: number): Process {
+  async *#load(number: number): AsyncGenerator<number, void> {
     const { tally, site } = this;
     // All at once, so that every model meets the same visitor whatever it answers.
     const [parse, ...delays] = Array.from({ length: 4 }, () => this.#random());
@@ -81,7 +81,7 @@ export class Visitor {
     if (lost[0]) yield 3_000;
     const expected = this.green();
     const page = await this.#get(pagePath(number));
-    // There is no such page, or no site: nothing of a page to be mixed.
+    // Nothing of which the rest could be another release's.
     if (!page) return;
     if (!(page.releases & (1 << expected))) tally.stale += 1;
     let releases = page.releases & ALL;
@@ -107,21 +107,20 @@ export class Visitor {
     if (whole && releases === 0) tally.mixedLater += 1;
   }
 
-  /** The releases that it may belong to. What is missing belongs to none in particular, and counts as failed. */
+  /** The releases that it may belong to. What is missing belongs to none in particular, and it is counted already. */
   async #subresource(path: string): Promise<number> {
-    this.tally.subresources += 1;
     const item = await this.#get(path);
-    if (item) return item.releases;
-    this.tally.failed += 1;
-    return ALL;
+    return item?.releases ?? ALL;
   }
 
   async #get(path: string): Promise<Item | undefined> {
     const { now } = this.cloud.timeline;
+    this.tally.requests += 1;
     const kept = this.#kept.get(path);
     if (kept && kept.until > now) return kept.item;
     const asked = this.model.answer({ edge: this.#edge, path, cookie: this.#cookie });
     const answer: Answer = asked instanceof Promise ? await asked : asked;
+    if (!answer.item) this.tally.failed += 1;
     if (answer.cookie !== undefined) this.#cookie = answer.cookie;
     if (answer.item && answer.browserMs > 0) {
       this.#kept.set(path, { item: answer.item, until: now + answer.browserMs });

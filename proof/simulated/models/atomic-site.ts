@@ -1,5 +1,7 @@
+import { EVERY_RELEASE } from '../../../bench/releases.ts';
 import { promote } from '../../../lambda/promote/promote.ts';
 import type { Clock } from '../../../lambda/shared/clock.ts';
+import { Failure } from '../../../lambda/shared/failure.ts';
 import type { Page, PageStore } from '../../../lambda/shared/page-store.ts';
 import { type ArtifactFile, planRelease } from '../../../lambda/upload/plan.ts';
 import { routerCode } from '../../../lib/hosting/edge/code.ts';
@@ -12,9 +14,15 @@ import {
 } from '../../../lib/release/contract.ts';
 import { compileEdgeFunction, type EdgeFunction } from '../../../local/edge/function-sandbox.ts';
 import { eventFor } from '../../../local/edge/viewer-function.ts';
-import { EVERY_RELEASE } from '../../../bench/releases.ts';
 import type { Cloud } from '../cloud.ts';
-import { type Answer, type Model, type ModelKind, type Request, YEAR_MS } from '../model.ts';
+import {
+  type Answer,
+  type Model,
+  type ModelKind,
+  type Publishing,
+  type Request,
+  YEAR_MS,
+} from '../model.ts';
 import type { Item, Site } from '../site.ts';
 
 const FIRST = Date.UTC(2026, 0, 1);
@@ -29,6 +37,7 @@ const CONTEXT = {
 /** The shipped plan, promotion and router over the cloud of the simulation. */
 class AtomicSite implements Model {
   readonly #manifests = new Map<string, Manifest>();
+  readonly #ledger = new Pages();
   readonly #ids: (string | undefined)[] = [];
   readonly #pool: readonly string[];
   readonly #router: EdgeFunction;
@@ -39,6 +48,8 @@ class AtomicSite implements Model {
   constructor(
     private readonly cloud: Cloud,
     private readonly site: Site,
+    /** Of a site with fixed names, whether pages name copies of its files that change their name. */
+    private readonly fingerprint: boolean,
   ) {
     this.#pool = site.shape.hashed ? POOL : [];
     this.#router = compileEdgeFunction({
@@ -47,20 +58,22 @@ class AtomicSite implements Model {
     });
   }
 
-  async *publish(release: number): AsyncGenerator<number, void> {
+  async *publish(release: number): Publishing {
     yield* this.#upload(release, Number.POSITIVE_INFINITY);
-    yield* this.#promote(this.#ids[release] ?? '');
+    const green = yield* this.#promote(this.#ids[release] ?? '');
     // The Invalidate stage purges the error page, of which no page of these sites is made.
     yield 5_000;
+    return green;
   }
 
-  async *fail(release: number): AsyncGenerator<number, void> {
+  async *fail(release: number): Publishing {
     yield* this.#upload(release, Math.floor(this.site.paths / 2));
+    return false;
   }
 
   /** By the operator's command: no upload. */
-  async *goBack(release: number): AsyncGenerator<number, void> {
-    yield* this.#promote(this.#ids[release - 2] ?? '');
+  async *goBack(release: number): Publishing {
+    return yield* this.#promote(this.#ids[release - 2] ?? '');
   }
 
   async answer(request: Request): Promise<Answer> {
@@ -104,7 +117,7 @@ class AtomicSite implements Model {
         path,
         size,
         sha256: String(since),
-        type: path.endsWith('.html') ? 'text/html; charset=utf-8' : 'application/octet-stream',
+        type: 'of no matter here',
       }),
     );
     const live = this.cloud.store.get(LIVE_KEY);
@@ -122,41 +135,53 @@ class AtomicSite implements Model {
     for (const [kind, times] of Object.entries(EVERY_RELEASE)) {
       this.cloud.count(kind as keyof typeof EVERY_RELEASE, times);
     }
-    const put = ({ key, path }: { key: string; path: string }) => this.cloud.put(key, items.get(path) as Item);
+    const put = ({ key, path }: { key: string; path: string }) =>
+      this.cloud.put(key, items.get(path) as Item);
     const copy = ({ key, path }: { key: string; path: string }) => {
       this.cloud.count('COPY');
       this.cloud.bucket.set(key, items.get(path) as Item);
     };
     yield* this.cloud.each([...plan.pool, ...plan.put].slice(0, most), 24, put);
+    // What is in the pool is there under its fixed name as well, for whoever asks for that.
+    if (this.fingerprint) this.cloud.count('PUT', Math.min(most, plan.pool.length));
     yield* this.cloud.each(plan.copy.slice(0, most), 24, copy);
     if (most < files.length) return;
     this.#manifests.set(id, plan.manifest);
     this.#ids[release] = id;
   }
 
-  async *#promote(releaseId: string): AsyncGenerator<number, void> {
+  /** Returns whether the release is live; one that the nearest edge did not show in time was taken back. */
+  async *#promote(releaseId: string): Publishing {
     const { timeline } = this.cloud;
-    let ended: string | undefined;
-    const work = timeline.foreign(() =>
-      promote(
-        {
-          id: `promote-${releaseId}`,
-          userParameters: JSON.stringify({ releaseId }),
-          inputArtifacts: [],
-          artifactCredentials: undefined,
-          continuationToken: undefined,
-        },
-        this.#ports(),
-        this.#clock,
-        { endAt: FIRST + timeline.now + 900_000, signal: new AbortController().signal, log: () => {} },
-      ),
-    );
-    work.then(
-      ({ kind }) => (ended = kind),
-      (error: Error) => (ended = error.message),
-    );
-    while (ended === undefined) yield 100;
-    if (ended !== 'succeeded') throw new Error(`${releaseId} was not promoted: ${ended}`);
+    for (let continuationToken: string | undefined; ; ) {
+      const job = {
+        id: `promote-${releaseId}`,
+        userParameters: JSON.stringify({ releaseId }),
+        inputArtifacts: [],
+        artifactCredentials: undefined,
+        continuationToken,
+      };
+      const invocation = {
+        endAt: this.#clock.now() + 120_000,
+        signal: new AbortController().signal,
+        log: () => {},
+      };
+      const work = timeline.foreign(() => promote(job, this.#ports(), this.#clock, invocation));
+      let over = false;
+      const end = () => {
+        over = true;
+      };
+      work.then(end, end);
+      while (!over) yield 100;
+      try {
+        const outcome = await work;
+        if (outcome.kind !== 'continued') return outcome.kind === 'succeeded';
+        continuationToken = outcome.token;
+      } catch (error) {
+        if (error instanceof Failure) return false;
+        throw error;
+      }
+    }
   }
 
   readonly #clock: Clock = {
@@ -183,7 +208,7 @@ class AtomicSite implements Model {
         read: async (id) => pageOf(this.#manifests.get(id)),
         write: async () => undefined,
       },
-      ledger: new Pages(),
+      ledger: this.#ledger,
       site: {
         // The edge nearest to the function.
         get: async (path) => {
@@ -223,6 +248,14 @@ class Pages implements PageStore {
 
 export const atomicSite: ModelKind = {
   name: 'this project',
-  source: `its own router, plan and promotion, run; every object ${CACHE_FOR_EVER}`,
-  create: (cloud, site) => new AtomicSite(cloud, site),
+  source: `router, plan and promotion of this checkout, which run in the simulation; every object is ${CACHE_FOR_EVER}`,
+  create: (cloud, site) => new AtomicSite(cloud, site, false),
+};
+
+export const withFingerprint: ModelKind = {
+  name: 'this project, fingerprint',
+  source:
+    'the same for a site with fixed names whose pages name copies in the pool, as `fingerprint: true` makes them',
+  hashes: true,
+  create: (cloud, site) => new AtomicSite(cloud, site, true),
 };

@@ -1,5 +1,13 @@
 import type { Cloud } from '../cloud.ts';
-import { type Answer, DAY_MS, type Model, type ModelKind, type Request, YEAR_MS } from '../model.ts';
+import {
+  type Answer,
+  DAY_MS,
+  type Model,
+  type ModelKind,
+  type Publishing,
+  type Request,
+  YEAR_MS,
+} from '../model.ts';
 import type { Item, Site } from '../site.ts';
 
 /** Files at their public keys, overwritten in place. */
@@ -12,23 +20,25 @@ class InPlace implements Model {
     private readonly browserMs: (path: string) => number,
   ) {}
 
-  async *publish(release: number): AsyncGenerator<number, void> {
+  async *publish(release: number): Publishing {
     for (const list of this.lists(release)) {
       yield* this.cloud.each(list, 10, (item) => this.cloud.put(item.path, item));
     }
     yield* this.cloud.invalidateAll();
+    return true;
   }
 
-  async *fail(release: number): AsyncGenerator<number, void> {
+  async *fail(release: number): Publishing {
     let left = Math.floor(this.site.paths / 2);
     for (const list of this.lists(release)) {
       const items = [...list].slice(0, left);
       left -= items.length;
       yield* this.cloud.each(items, 10, (item) => this.cloud.put(item.path, item));
     }
+    return false;
   }
 
-  goBack(release: number): AsyncGenerator<number, void> {
+  goBack(release: number): Publishing {
     return this.publish(release);
   }
 
@@ -45,7 +55,13 @@ export const copyThenInvalidate: ModelKind = {
   name: 'copy, then invalidate /*',
   source:
     'aws/aws-cdk, packages/aws-cdk-lib/aws-codepipeline-actions/README.md, "Invalidating the CloudFront cache when deploying to S3": the deploy action puts every file, then /*',
-  create: (cloud, site) => new InPlace(cloud, site, (release) => [site.filesOf(release)], () => 0),
+  create: (cloud, site) =>
+    new InPlace(
+      cloud,
+      site,
+      (release) => [site.filesOf(release)],
+      () => 0,
+    ),
 };
 
 export const assetsFirst: ModelKind = {

@@ -1,5 +1,12 @@
 import type { Cloud } from '../cloud.ts';
-import { type Answer, type Model, type ModelKind, type Request, YEAR_MS } from '../model.ts';
+import {
+  type Answer,
+  type Model,
+  type ModelKind,
+  type Publishing,
+  type Request,
+  YEAR_MS,
+} from '../model.ts';
 import type { Site } from '../site.ts';
 
 /** A prefix for each release, and a key that says which one is live. */
@@ -9,16 +16,18 @@ class Prefix implements Model {
     protected readonly site: Site,
   ) {}
 
-  async *publish(release: number): AsyncGenerator<number, void> {
+  async *publish(release: number): Publishing {
     yield* this.upload(release, Number.POSITIVE_INFINITY);
     this.cloud.write(new Map([['live', String(release)]]));
+    return true;
   }
 
-  async *fail(release: number): AsyncGenerator<number, void> {
+  async *fail(release: number): Publishing {
     yield* this.upload(release, Math.floor(this.site.paths / 2));
+    return false;
   }
 
-  goBack(release: number): AsyncGenerator<number, void> {
+  goBack(release: number): Publishing {
     return this.publish(release);
   }
 
@@ -26,11 +35,16 @@ class Prefix implements Model {
     const key = this.cacheKey(request) ?? '';
     const { path } = request;
     const browserMs = this.site.shape.hashed && this.site.isAsset(path) ? YEAR_MS : 0;
-    return { item: this.cloud.fetch(request.edge, key, key, YEAR_MS), browserMs };
+    return { item: this.cloud.fetch(request.edge, key, key, this.edgeMs(path)), browserMs };
   }
 
   cacheKey(request: Request): string | undefined {
     return `${this.releaseFor(request)}/${request.path}`;
+  }
+
+  /** How long edges keep a file. */
+  protected edgeMs(_path: string): number {
+    return YEAR_MS;
   }
 
   protected releaseFor({ edge }: Request): string {
@@ -45,7 +59,7 @@ class Prefix implements Model {
 
 /** Deletes every other release at once. */
 class DeletesOthers extends Prefix {
-  override async *publish(release: number): AsyncGenerator<number, void> {
+  override async *publish(release: number): Publishing {
     yield* super.publish(release);
     const prefixes = new Set([...this.cloud.bucket.keys()].map((key) => key.split('/')[0]));
     prefixes.delete(String(release));
@@ -56,6 +70,7 @@ class DeletesOthers extends Prefix {
       const keys = [...this.cloud.bucket.keys()].filter((key) => key.startsWith(`${prefix}/`));
       yield* this.cloud.each(keys.slice(0, 1_000), 1, (key) => this.cloud.delete(key));
     }
+    return true;
   }
 }
 
@@ -75,6 +90,11 @@ class WithCookie extends Prefix {
     return { ...answer, cookie: this.cloud.read(request.edge, 'live') ?? '' };
   }
 
+  /** Pages are sent with `no-store`. */
+  protected override edgeMs(path: string): number {
+    return this.site.isAsset(path) ? YEAR_MS : 0;
+  }
+
   protected override releaseFor(request: Request): string {
     const live = super.releaseFor(request);
     return this.site.isAsset(request.path) ? (request.cookie ?? live) : live;
@@ -84,6 +104,6 @@ class WithCookie extends Prefix {
 export const prefixAndCookie: ModelKind = {
   name: 'prefix, release cookie',
   source:
-    'aws-devtools-labs/aws-blocks, packages/hosting/src/constructs/kvs_router.ts: pages from the live build, assets from the one in the cookie __dpl, which every page sets; old builds stay',
+    'aws-devtools-labs/aws-blocks, packages/hosting/src/constructs/kvs_router.ts: pages from the live build, assets from the one in the cookie __dpl, which every page sets; pages are not kept at the edge; old builds stay',
   create: (cloud, site) => new WithCookie(cloud, site),
 };
