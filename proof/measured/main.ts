@@ -52,7 +52,11 @@ async function compare(options: Options, browser: Browser | undefined): Promise<
     process.stderr.write(`${name}, ${names} names: ${options.releases} releases\n`);
     const way = await start();
     try {
-      rows.push(...rowsOf(name, names, await measure(way, { ...options, hashed }, browser)));
+      const measured = await measure(way, { ...options, hashed }, browser);
+      rows.push(...rowsOf(name, names, measured));
+      for (const line of [...measured.http.told, ...measured.browser.told]) {
+        process.stderr.write(`  failed: ${line}\n`);
+      }
     } finally {
       await way.stop();
     }
