@@ -10,13 +10,13 @@ export class BrowserVisitor {
     private readonly page: Page,
     private readonly siteUrl: string,
   ) {
-    const note = (url: string) => {
+    const note = (url: string, reason: string) => {
       // The icon, which a browser asks for by itself, is in no release.
-      if (!url.endsWith('/favicon.ico')) this.#failed.push(url);
+      if (!url.endsWith('/favicon.ico')) this.#failed.push(`${url}: ${reason}`);
     };
-    page.on('requestfailed', (request) => note(request.url()));
+    page.on('requestfailed', (request) => note(request.url(), `${request.failure()?.errorText}`));
     page.on('response', (response) => {
-      if (response.status() >= 400) note(response.url());
+      if (response.status() >= 400) note(response.url(), `status ${response.status()}`);
     });
   }
 
@@ -40,11 +40,11 @@ export class BrowserVisitor {
 
   async load(address: string, green: number): Promise<PageLoad> {
     this.#failed.length = 0;
-    const answer = await this.page
+    const status = await this.page
       .goto(`${this.siteUrl}${address}`, { waitUntil: 'load' })
-      .catch(() => null);
-    if (answer?.status() !== 200 && answer?.status() !== 304) {
-      return { green, page: undefined, releases: [], failed: [address] };
+      .then((answer) => answer?.status(), String);
+    if (status !== 200 && status !== 304) {
+      return { green, page: undefined, releases: [], failed: [`${address}: ${status}`] };
     }
     const page = Number(await this.page.evaluate('document.documentElement.dataset.release'));
     // Without its script a page cannot tell.

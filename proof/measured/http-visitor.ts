@@ -34,14 +34,14 @@ export class HttpVisitor {
     const releases: number[] = [];
     const failed: string[] = [];
     const get = async (path: string): Promise<string> => {
-      const text = await this.#get(path);
-      const release = text === undefined ? undefined : releaseIn(text);
-      if (text === undefined || release === undefined) {
-        failed.push(path);
+      const answer = await this.#get(path);
+      const release = 'text' in answer ? releaseIn(answer.text) : undefined;
+      if (!('text' in answer) || release === undefined) {
+        failed.push(`${path}: ${'text' in answer ? 'no file of the site' : answer.reason}`);
         return '';
       }
       releases.push(release);
-      return text;
+      return answer.text;
     };
     const visit = async (path: string): Promise<void> => {
       await Promise.all(referencesIn(await get(path)).map(visit));
@@ -55,15 +55,15 @@ export class HttpVisitor {
     await this.#agent.destroy();
   }
 
-  async #get(path: string): Promise<string | undefined> {
+  async #get(path: string): Promise<{ text: string } | { reason: string }> {
     try {
       const { statusCode, body } = await request(`${this.#siteUrl}${path}`, {
         dispatcher: this.#dispatcher,
       });
       const text = await body.text();
-      return statusCode === 200 ? text : undefined;
-    } catch {
-      return undefined;
+      return statusCode === 200 ? { text } : { reason: `status ${statusCode}` };
+    } catch (error) {
+      return { reason: String(error) };
     }
   }
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { CHROMIUM, launchBrowser } from '../../test/support/browser.ts';
 import { removeDirectories } from '../../test/support/local-stack.ts';
+import { whenInterrupted } from '../interrupt.ts';
 import { machine, table, writeFigures } from '../markdown.ts';
 import { type Measured, measure } from './measure.ts';
 import { HELP, type Options, readOptions } from './options.ts';
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
       'no Chromium: install one, name one in CHROMIUM_PATH, or leave it out with --no-browser',
     );
   }
+  whenInterrupted(removeDirectories);
   const about = machine();
   const browser = options.withBrowser ? await launchBrowser() : undefined;
   try {
@@ -52,7 +54,11 @@ async function compare(options: Options, browser: Browser | undefined): Promise<
     process.stderr.write(`${name}, ${names} names: ${options.releases} releases\n`);
     const way = await start();
     try {
-      rows.push(...rowsOf(name, names, await measure(way, { ...options, hashed }, browser)));
+      const measured = await measure(way, { ...options, hashed }, browser);
+      rows.push(...rowsOf(name, names, measured));
+      for (const line of [...measured.http.told, ...measured.browser.told]) {
+        process.stderr.write(`  failed: ${line}\n`);
+      }
     } finally {
       await way.stop();
     }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { removeDirectories } from '../../test/support/local-stack.ts';
+import { whenInterrupted } from '../interrupt.ts';
 import { machine, table, writeFigures } from '../markdown.ts';
 import type { Kind } from './memory.ts';
 import { HELP, type Options, readOptions } from './options.ts';
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  whenInterrupted(removeDirectories);
   const about = machine();
   try {
     const result = await soak(options);

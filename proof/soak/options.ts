@@ -9,7 +9,7 @@ a file of a release that may have been live in that moment, where a push ends ot
 superseded, where the last push is not what is served in the end, or where memory grows.
 
   --minutes N     how long (default 5; fractions as well)
-  --rate N        requests a second (default 100)
+  --rate N        requests a second (default 50)
   --push-every S  seconds from one push to the next; every third is a burst of three (default 10)
   --heap MB       by how much the heap of the server may grow in a minute (default 1)
   --rss MB        the same for all of its memory (default 8)
@@ -21,7 +21,7 @@ reported.`;
 
 const NUMBERS = {
   minutes: { default: 5, least: 0.1, most: 1_440, fraction: true },
-  rate: { default: 100, least: 1, most: 5_000 },
+  rate: { default: 50, least: 1, most: 5_000 },
   'push-every': { default: 10, least: 1, most: 3_600 },
   heap: { default: 1, least: 0.01, most: 1_000, fraction: true },
   rss: { default: 8, least: 0.01, most: 1_000, fraction: true },

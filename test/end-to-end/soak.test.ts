@@ -6,8 +6,8 @@ afterAll(removeDirectories);
 
 test('under load from another process no request and no push is lost, and what is served is always a live release', async () => {
   const result = await soak({
-    milliseconds: 8_000,
-    rate: 50,
+    milliseconds: 6_000,
+    rate: 30,
     pushEvery: 2_000,
     // Seconds say nothing about memory.
     mostGrowth: { heap: Number.POSITIVE_INFINITY, rss: Number.POSITIVE_INFINITY },
@@ -15,8 +15,8 @@ test('under load from another process no request and no push is lost, and what i
   expect(result.problems).toEqual([]);
   expect(result.answered).toBe(result.sent);
   // Otherwise nothing has happened that could have gone wrong.
-  expect(result.sent).toBeGreaterThan(300);
+  expect(result.sent).toBeGreaterThan(150);
   expect(result.ends.published).toBeGreaterThan(1);
   expect(result.latency.count).toBe(result.sent);
   expect(result.memory.heap.last).toBeGreaterThan(0);
-});
+}, 300_000);

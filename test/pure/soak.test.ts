@@ -159,5 +159,5 @@ test('all that is wrong with the command line is said at once', () => {
       '--rate: got x; use a whole number from 1 to 5000\n' +
       '--push-every: got 2.5; use a whole number from 1 to 3600',
   );
-  expect(readOptions(['--minutes', '0.5'])).toMatchObject({ milliseconds: 30_000, rate: 100 });
+  expect(readOptions(['--minutes', '0.5'])).toMatchObject({ milliseconds: 30_000, rate: 50 });
 });
