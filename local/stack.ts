@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,7 @@ import { CallRecord } from './iam/call-record.ts';
 import { type Caller, nameOf } from './iam/callers.ts';
 import { messageOf } from './iam/decision.ts';
 import { LocalFunctions } from './lambda/functions.ts';
+import { appendTo } from './log-file.ts';
 import type { Approvals } from './pipeline/approvals.ts';
 import { busEventOf } from './pipeline/bus-events.ts';
 import type { Clock } from './pipeline/clock.ts';
@@ -621,16 +622,20 @@ function accessLogOf(
     },
   });
   mkdirSync(dirname(file), { recursive: true });
-  return (exchange) => appendFileSync(file, `${lineOf(exchange)}\n`);
+  const append = appendTo(file);
+  return (exchange) => append(`${lineOf(exchange)}\n`);
 }
 
 /** What CloudWatch keeps of a build: its output, one file an action. */
 function buildLog(folder: string): (event: PipelineEvent) => void {
   mkdirSync(folder, { recursive: true });
+  const logs = new Map<string, (text: string) => void>();
   return (event) => {
     if (event.type !== 'action-output') return;
-    const time = new Date(event.time).toISOString();
-    appendFileSync(join(folder, `${event.stage}-${event.action}.log`), `${time} ${event.line}\n`);
+    const file = join(folder, `${event.stage}-${event.action}.log`);
+    const append = logs.get(file) ?? appendTo(file);
+    logs.set(file, append);
+    append(`${new Date(event.time).toISOString()} ${event.line}\n`);
   };
 }
 

@@ -153,6 +153,9 @@ export class Edge {
     const server = createServer({ maxHeaderSize: 4 * LARGEST_REQUEST }, (request, response) => {
       void this.#answer(request, response);
     });
+    // Node's five seconds race with visitors who keep a connection for the next page: a request sent just as a busy edge
+    // hangs up is a reset for nothing. `close` does not wait for them.
+    server.keepAliveTimeout = 120_000;
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);

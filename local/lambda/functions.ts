@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Assembly, Resource } from '../assembly/assembly.ts';
+import { putAside } from '../log-file.ts';
 import { endWithThisProcess } from '../process-group.ts';
 import { reportLine } from './report.ts';
 
@@ -108,7 +109,9 @@ export class LocalFunctions {
       temporary: join(directory, 'tmp'),
     };
     await mkdir(this.options.logDirectory, { recursive: true });
-    const log = createWriteStream(this.#logOf(target, invocation.requestId), { flags: 'a' });
+    const file = this.#logOf(target, invocation.requestId);
+    putAside(file);
+    const log = createWriteStream(file, { flags: 'a' });
     try {
       await cp(target.folder, invocation.taskRoot, { recursive: true });
       await mkdir(invocation.temporary);

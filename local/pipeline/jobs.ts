@@ -39,6 +39,8 @@ export interface OpenJob {
 const TARGET = 'CodePipeline_20150709.';
 // CodePipeline's own requests stay far below: 120 KB of variables and a few KB around them.
 const MAX_BODY_BYTES = 1024 * 1024;
+/** A function that reports late does so within the minutes that it has. */
+const OVER_KEPT = 1000;
 
 /** Another call of CodePipeline's API: gets the parsed body and who sent it, and throws an `ApiError`. */
 export type Operation = (body: unknown, request: IncomingMessage) => unknown;
@@ -53,7 +55,10 @@ export type Authorise = (request: IncomingMessage, action: string, resource: str
  * Signatures are not verified: the server listens on the loopback interface only.
  */
 export class JobApi {
-  readonly #jobs = new Map<string, { finish: (result: JobResult) => void; open: boolean }>();
+  /** Those that nobody has reported on yet, by id. */
+  readonly #open = new Map<string, (result: JobResult) => void>();
+  /** The ids of those that are over, oldest first: who reports on one is told so. */
+  readonly #over = new Set<string>();
   readonly #server: Server;
   readonly #onUnknown: (operation: string) => void;
   readonly #others: Readonly<Record<string, Operation>>;
@@ -107,15 +112,17 @@ export class JobApi {
     const result = new Promise<JobResult>((resolve) => {
       finish = resolve;
     });
-    const job = { finish, open: true };
-    this.#jobs.set(id, job);
-    return {
-      id,
-      result,
-      close: () => {
-        job.open = false;
-      },
-    };
+    this.#open.set(id, finish);
+    return { id, result, close: () => this.#close(id) };
+  }
+
+  #close(id: string): void {
+    if (!this.#open.delete(id)) return;
+    this.#over.add(id);
+    for (const oldest of this.#over) {
+      if (this.#over.size <= OVER_KEPT) break;
+      this.#over.delete(oldest);
+    }
   }
 
   async #answer(request: IncomingMessage): Promise<unknown> {
@@ -144,11 +151,11 @@ export class JobApi {
   }
 
   #finish({ jobId, result }: { jobId: string; result: JobResult }): void {
-    const job = this.#jobs.get(jobId);
-    if (!job) throw new ApiError('JobNotFoundException', `No job found for ID ${jobId}`);
-    if (!job.open) {
+    if (this.#over.has(jobId)) {
       throw new ApiError('InvalidJobStateException', `The job ${jobId} is already over`);
     }
+    const finish = this.#open.get(jobId);
+    if (!finish) throw new ApiError('JobNotFoundException', `No job found for ID ${jobId}`);
     if (result.type === 'succeeded') {
       const size = variablesSize(result.variables);
       if (size > MAX_OUTPUT_VARIABLES_BYTES) {
@@ -158,8 +165,8 @@ export class JobApi {
         );
       }
     }
-    job.open = false;
-    job.finish(result);
+    this.#close(jobId);
+    finish(result);
   }
 }
 

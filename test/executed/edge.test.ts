@@ -1022,6 +1022,12 @@ test('the edge counts what it did', async () => {
   });
 });
 
+test('visitors who stay may use their connection again after minutes, not only within seconds', async () => {
+  const { get } = await aSite();
+  const { headers } = await get('/', { connection: 'keep-alive' });
+  expect(headers['keep-alive']).toBe('timeout=120');
+});
+
 test('a taken port is an error, and closing ends open connections', async () => {
   const { bucket, edge, port, get } = await aSite();
   const second = await aSite();

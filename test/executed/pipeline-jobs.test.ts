@@ -77,6 +77,18 @@ test('a failure reaches the pipeline', async () => {
   });
 });
 
+test('a job that is over is refused as such, however many came after it within reason', async () => {
+  const first = api.open();
+  first.close();
+  const second = api.open();
+  await succeed({ jobId: second.id });
+  await expect(succeed({ jobId: first.id })).rejects.toThrow('is already over');
+  await expect(succeed({ jobId: second.id })).rejects.toThrow('is already over');
+  // Of those that are over only so many are remembered, or a long run would remember more and more.
+  for (let job = 0; job < 1000; job += 1) api.open().close();
+  await expect(succeed({ jobId: second.id })).rejects.toThrow('No job found');
+});
+
 const text = (length: number): string => 'x'.repeat(length);
 const UUID = '00000000-0000-4000-8000-000000000000';
 

@@ -43,6 +43,8 @@ export interface HandlerRun {
   readonly lines: readonly Record<string, unknown>[];
   /** The most memory that the process ever had, in bytes. */
   readonly maxRss: number;
+  /** The version of the Node.js that ran it, as that said itself: `v24.21.0`. */
+  readonly node: string | undefined;
 }
 
 /** Runs the bundle once in a process of its own, with nothing of this one's environment. */
@@ -91,6 +93,7 @@ export function runHandler(
           .filter((line) => line !== '')
           .map((line) => JSON.parse(line)),
         maxRss: Number(/maxRSS (\d+)/.exec(stderr)?.[1]) * 1024,
+        node: /^node (v\S+)$/m.exec(stderr)?.[1],
       }),
     );
     child.stdin.end(JSON.stringify({ event, remainingMs }));

@@ -22,6 +22,7 @@ process.stdin.on('end', async () => {
     console.error(error);
     process.exitCode = 1;
   }
+  console.error(`node ${process.version}`);
   console.error(`maxRSS ${process.resourceUsage().maxRSS}`);
   // As Lambda freezes the process: what is still running does not go on.
   process.exit();

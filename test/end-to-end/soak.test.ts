@@ -1,0 +1,22 @@
+import { afterAll, expect, test } from 'vitest';
+import { soak } from '../../proof/soak/soak.ts';
+import { removeDirectories } from '../support/local-stack.ts';
+
+afterAll(removeDirectories);
+
+test('under load from another process no request and no push is lost, and what is served is always a live release', async () => {
+  const result = await soak({
+    milliseconds: 6_000,
+    rate: 30,
+    pushEvery: 2_000,
+    // Seconds say nothing about memory.
+    mostGrowth: { heap: Number.POSITIVE_INFINITY, rss: Number.POSITIVE_INFINITY },
+  });
+  expect(result.problems).toEqual([]);
+  expect(result.answered).toBe(result.sent);
+  // Otherwise nothing has happened that could have gone wrong.
+  expect(result.sent).toBeGreaterThan(150);
+  expect(result.ends.published).toBeGreaterThan(1);
+  expect(result.latency.count).toBe(result.sent);
+  expect(result.memory.heap.last).toBeGreaterThan(0);
+}, 300_000);
