@@ -3,6 +3,7 @@ import {
   CreateInvalidationCommand,
   GetInvalidationCommand,
 } from '@aws-sdk/client-cloudfront';
+import { UnexpectedAnswer } from '../shared/failure.ts';
 import type { InvalidationPorts } from './invalidate.ts';
 
 /** The invalidations of CloudFront. */
@@ -19,7 +20,8 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         }),
         { abortSignal },
       );
-      if (!Invalidation?.Id) throw new Error('CreateInvalidation answered without an id');
+      if (!Invalidation?.Id)
+        throw new UnexpectedAnswer('CreateInvalidation answered without an id');
       return { id: Invalidation.Id, completed: Invalidation.Status === 'Completed' };
     },
     async completed(DistributionId, Id, abortSignal) {

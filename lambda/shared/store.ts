@@ -69,7 +69,10 @@ export async function changeStore<T>(
       const wait = backoffMs(attempt, 100, 5_000);
       if (!again || clock.now() + wait >= endAt) throw error;
       mayHaveWritten ||= writing && busy;
-      await clock.sleep(wait, signal);
+      // Out of time: what was the matter says more than that.
+      await clock.sleep(wait, signal).catch(() => {
+        throw error;
+      });
     }
   }
 }
