@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import pMap from 'p-map';
 import { casesOf, titleOf, tryCase } from '../test/support/faults/enumerate.ts';
 import { HELD } from '../test/support/faults/invariants.ts';
+import { REAL_SCENARIOS, RealStage, realTitle } from '../test/support/faults/real-cases.ts';
 import { sampled } from '../test/support/faults/sample.ts';
 import { SCENARIOS, Setups } from '../test/support/faults/scenarios.ts';
 import { Tally } from '../test/support/faults/tally.ts';
@@ -19,6 +21,12 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     /** So many of each scenario instead of all. */
     sample: { type: 'string' },
+    /** Leaves out the bundles in processes of their own, which take most of the time. */
+    fast: { type: 'boolean', default: false },
+    /** The bundles alone. */
+    real: { type: 'boolean', default: false },
+    /** How many processes at once. */
+    processes: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -30,7 +38,8 @@ mkdirSync(process.env.TMPDIR);
 const tally = new Tally();
 try {
   console.log(`What must hold:\n${HELD.map((one) => `  - ${one}`).join('\n')}\n`);
-  for (const scenario of SCENARIOS.filter(({ name }) => name.startsWith(values.only))) {
+  const isMeant = ({ name }: { readonly name: string }) => name.startsWith(values.only);
+  for (const scenario of SCENARIOS.filter((one) => !values.real && isMeant(one))) {
     const began = Date.now();
     // Each with accounts of its own: what they remember of all cases would not fit into memory.
     const setups = new Setups(folder);
@@ -44,6 +53,23 @@ try {
     const seconds = ((Date.now() - began) / 1_000).toFixed(0);
     console.log(`${scenario.name}: ${cases.length} cases in ${seconds} s`);
   }
+  const stage = new RealStage(folder);
+  if (!values.fast) await stage.begin();
+  for (const scenario of REAL_SCENARIOS.filter((one) => !values.fast && isMeant(one))) {
+    const began = Date.now();
+    const cases = sampled(await stage.casesOf(scenario), size, Number(values.seed));
+    await pMap(
+      cases,
+      async (one) => {
+        const broken = await stage.tryCase(one);
+        tally.count(`${scenario.name} (bundle)`, one.strike.fault.name, realTitle(one), broken);
+      },
+      { concurrency: Number(values.processes) },
+    );
+    const seconds = ((Date.now() - began) / 1_000).toFixed(0);
+    console.log(`${scenario.name} (bundle): ${cases.length} cases in ${seconds} s`);
+  }
+  await stage.end();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -12,7 +12,7 @@ import {
 import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
 import { getText, ledgerIn, poolSweepIn, recordsIn } from '../shared/content-bucket.ts';
-import { UnexpectedAnswer } from '../shared/failure.ts';
+import { factsOf, UnexpectedAnswer } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { METADATA_NAME } from './headers.ts';
 import type { NewObject, UploadPorts } from './upload.ts';
@@ -149,5 +149,8 @@ export function uploadPorts(
 const goneSince = (key: string): Error =>
   new UnexpectedAnswer(`${key}: taken a moment ago, gone now`);
 
-const isTaken = (error: unknown): boolean =>
-  error instanceof Error && error.name === 'PreconditionFailed';
+/** By its status where the answer says no more. */
+function isTaken(error: unknown): boolean {
+  const { name, status } = factsOf(error);
+  return name === 'PreconditionFailed' || status === 412;
+}

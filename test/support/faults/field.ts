@@ -275,7 +275,7 @@ const TIMED_OUT = () =>
     name: 'TimeoutError',
   });
 
-function nameOf(service: Service, asked: Asked): string {
+export function nameOf(service: Service, asked: Asked): string {
   if (service === 's3' || service === 'store') {
     return accessOf(service as ServiceName, asked).label;
   }

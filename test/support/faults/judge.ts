@@ -74,7 +74,7 @@ function judgeWords(
 }
 
 /** The part of a message that is not true while that release is live. */
-function untrue(text: string, live: string | undefined, before: string | undefined) {
+export function untrue(text: string, live: string | undefined, before: string | undefined) {
   const claims: readonly (readonly [RegExp, (id: string) => boolean])[] = [
     [/[Vv]isitors (?:still )?get release (\S+?)[.,:;]?(?:\s|$)/g, (id) => id === live],
     [/Visitors still get the release that was live before/g, () => live === before],
