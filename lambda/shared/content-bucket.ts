@@ -51,8 +51,10 @@ export function pagesIn(
         const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(id) }), {
           abortSignal,
         });
+        // First: a body that nobody reads, and that is not what its checksum says, ends the process.
+        const text = (await Body?.transformToString()) ?? '';
         if (!ETag) throw new UnexpectedAnswer('GetObject answered without an ETag');
-        return { text: (await Body?.transformToString()) ?? '', version: ETag };
+        return { text, version: ETag };
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
         throw error;

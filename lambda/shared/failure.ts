@@ -77,7 +77,8 @@ const BUSY =
  */
 export function isBusy(error: unknown): boolean {
   const { name, message, status } = factsOf(error);
-  if (BUSY.test(name) || /rate exceeded/i.test(message)) return true;
+  // Of its own, the SDK says only in words that bytes were damaged on their way.
+  if (BUSY.test(name) || /rate exceeded|^checksum mismatch/i.test(message)) return true;
   if (status !== undefined && status >= 500) return true;
   if (status === 429) return true;
   // Of a refusal the status says enough.

@@ -55,7 +55,8 @@ const refused = (status: number, cause: RegExp): Fault => ({
 const RESET = /ECONNRESET|socket hang up/;
 const TIMEOUT = /TimeoutError|timed out/;
 /** A document of ours that nobody can read is damaged, S3's 404 without a body is none of its errors, and what the site answers is shown. */
-const UNEXPECTED = /UnexpectedAnswer|damaged|NotFound \(404\)|does not answer as it should/i;
+const UNEXPECTED =
+  /UnexpectedAnswer|PreconditionFailed|\(412\)|damaged|NotFound \(404\)|does not answer as it should/i;
 /** A HEAD has headers only. */
 const WITH_A_BODY = /^(?!HeadObject)/;
 
