@@ -18,8 +18,10 @@ export function judge(
   const { violation } = field.invariants;
   if (violation) return `${violation.invariant}: ${violation.what}`;
   const kind = strike?.fault.effect.kind;
-  const mayVanish = kind === 'crash';
   const { result, thrown, isGone, tookMs } = ending;
+  // Nobody waits for the end of a clean-up or of a command: of what never answers, Lambda or the person has enough.
+  const isWaitedFor = ending.jobs.length > 0;
+  const mayVanish = kind === 'crash' || (kind === 'stalled' && !isWaitedFor);
 
   if (isBug(thrown)) return `threw ${(thrown as Error).stack}`;
   if (isGone && !mayVanish) return 'the process never ended by itself';

@@ -56,7 +56,7 @@ const RESET = /ECONNRESET|socket hang up/;
 const TIMEOUT = /TimeoutError|timed out/;
 /** A document of ours that nobody can read is damaged, S3's 404 without a body is none of its errors, and what the site answers is shown. */
 const UNEXPECTED =
-  /UnexpectedAnswer|PreconditionFailed|\(412\)|damaged|NotFound \(404\)|does not answer as it should/i;
+  /UnexpectedAnswer|Checksum mismatch|PreconditionFailed|\(412\)|damaged|NotFound \(404\)|does not answer as it should/i;
 /** A HEAD has headers only. */
 const WITH_A_BODY = /^(?!HeadObject)/;
 
