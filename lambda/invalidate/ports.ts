@@ -29,7 +29,10 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         new GetInvalidationCommand({ DistributionId, Id }),
         { abortSignal },
       );
-      return Invalidation?.Status === 'Completed';
+      // Taken for one in progress, it would be waited for until the deadline, and nobody would say why.
+      if (!Invalidation?.Status)
+        throw new UnexpectedAnswer('GetInvalidation answered without a status');
+      return Invalidation.Status === 'Completed';
     },
   };
 }
