@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import * as v from 'valibot';
 import { type AccessLogsConfig, accessLogs } from './options/access-logs.ts';
 import { type ApprovalConfig, approval } from './options/approval.ts';
@@ -433,8 +434,17 @@ function problem(issue: v.BaseIssue<unknown>): string {
   if (issue.type === 'strict_object' && issue.expected === 'never') {
     return `${option}: no such option; ${issue.message}`;
   }
-  const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
-  return `${option}: got ${got}; ${issue.message}`;
+  return `${option}: got ${shown(issue.input)}; ${issue.message}`;
+}
+
+/** As JSON, where it has that: a bigint has none, nor what leads back to itself. */
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  try {
+    return JSON.stringify(value) ?? inspect(value);
+  } catch {
+    return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   CreateInvalidationCommand,
   GetInvalidationCommand,
 } from '@aws-sdk/client-cloudfront';
+import { UnexpectedAnswer } from '../shared/failure.ts';
 import type { InvalidationPorts } from './invalidate.ts';
 
 /** The invalidations of CloudFront. */
@@ -19,7 +20,8 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         }),
         { abortSignal },
       );
-      if (!Invalidation?.Id) throw new Error('CreateInvalidation answered without an id');
+      if (!Invalidation?.Id)
+        throw new UnexpectedAnswer('CreateInvalidation answered without an id');
       return { id: Invalidation.Id, completed: Invalidation.Status === 'Completed' };
     },
     async completed(DistributionId, Id, abortSignal) {
@@ -27,7 +29,10 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         new GetInvalidationCommand({ DistributionId, Id }),
         { abortSignal },
       );
-      return Invalidation?.Status === 'Completed';
+      // Taken for one in progress, it would be waited for until the deadline, and nobody would say why.
+      if (!Invalidation?.Status)
+        throw new UnexpectedAnswer('GetInvalidation answered without a status');
+      return Invalidation.Status === 'Completed';
     },
   };
 }

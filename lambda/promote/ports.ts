@@ -1,6 +1,7 @@
 import { CopyObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ERROR_PAGE_KEY } from '../../lib/release/contract.ts';
 import { ledgerIn, recordsIn } from '../shared/content-bucket.ts';
+import { UnexpectedAnswer } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { BUILT_IN_ERROR_PAGE, ERROR_PAGE_CACHE_CONTROL } from './error-page.ts';
 import type { PromotePorts } from './promote.ts';
@@ -22,10 +23,12 @@ export function promotePorts(
       if (file === undefined) {
         const Body = BUILT_IN_ERROR_PAGE;
         const ContentType = 'text/html; charset=utf-8';
-        await s3.send(new PutObjectCommand({ ...page, Body, ContentType }), { abortSignal });
+        const put = new PutObjectCommand({ ...page, Body, ContentType });
+        const { ETag } = await s3.send(put, { abortSignal });
+        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
         return;
       }
-      await s3.send(
+      const { CopyObjectResult } = await s3.send(
         new CopyObjectCommand({
           ...page,
           // Nothing in it to be percent-encoded: the file is called 404.html.
@@ -35,6 +38,9 @@ export function promotePorts(
         }),
         { abortSignal },
       );
+      if (!CopyObjectResult?.ETag) {
+        throw new UnexpectedAnswer('CopyObject answered without an ETag');
+      }
     },
   };
 }

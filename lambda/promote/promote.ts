@@ -200,7 +200,7 @@ async function publishable(
     found = await recordOf(id, records, signal);
   } catch (error) {
     // What the store would say by trying again is worth a try; what is damaged stays damaged.
-    if (isBusy(error)) throw error;
+    if (isBusy(error) || signal.aborted) throw error;
     throw failureFrom(error, `The manifest of release ${id} cannot be read`, UNCHANGED);
   }
   if (found === undefined || 'upload' in found.record) {

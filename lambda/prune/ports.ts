@@ -1,6 +1,7 @@
 import { DeleteObjectsCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { POOL_SWEEP_KEY } from '../../lib/release/contract.ts';
 import { ledgerIn, pagesIn, recordsIn } from '../shared/content-bucket.ts';
+import { UnexpectedAnswer } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import type { PrunePorts } from './context.ts';
 
@@ -21,7 +22,8 @@ export function prunePorts(
     async *list(Prefix, abortSignal, StartAfter) {
       const input = { Bucket, Prefix, StartAfter };
       const pages = paginateListObjectsV2({ client: s3 }, input, { abortSignal });
-      for await (const { Contents = [] } of pages) {
+      for await (const { Contents = [], IsTruncated } of pages) {
+        requireWhole(IsTruncated);
         yield Contents.map(({ Key = '', Size = 0, LastModified }) => ({
           key: Key,
           size: Size,
@@ -35,7 +37,8 @@ export function prunePorts(
       const names: string[] = [];
       const input = { Bucket, Prefix, Delimiter: '/' };
       const pages = paginateListObjectsV2({ client: s3 }, input, { abortSignal });
-      for await (const { CommonPrefixes = [] } of pages) {
+      for await (const { CommonPrefixes = [], IsTruncated } of pages) {
+        requireWhole(IsTruncated);
         names.push(
           ...CommonPrefixes.map((folder) => String(folder.Prefix).slice(Prefix.length, -1)),
         );
@@ -59,4 +62,11 @@ export function prunePorts(
       );
     },
   };
+}
+
+/** A listing that says nothing of its end is none; taken for an empty one, it would say that nothing is needed. */
+function requireWhole(isTruncated: boolean | undefined): void {
+  if (isTruncated === undefined) {
+    throw new UnexpectedAnswer('ListObjectsV2 answered without IsTruncated');
+  }
 }

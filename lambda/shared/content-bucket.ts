@@ -5,7 +5,7 @@ import {
   POOL_SWEEP_KEY,
   type PoolSweep,
 } from '../../lib/release/contract.ts';
-import { factsOf } from './failure.ts';
+import { factsOf, UnexpectedAnswer } from './failure.ts';
 import type { PageStore } from './page-store.ts';
 import { readPoolSweep } from './pool-sweep.ts';
 
@@ -51,8 +51,10 @@ export function pagesIn(
         const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(id) }), {
           abortSignal,
         });
-        if (!ETag) throw new Error('GetObject answered without an ETag');
-        return { text: (await Body?.transformToString()) ?? '', version: ETag };
+        // First: a body that nobody reads, and that is not what its checksum says, ends the process.
+        const text = (await Body?.transformToString()) ?? '';
+        if (!ETag) throw new UnexpectedAnswer('GetObject answered without an ETag');
+        return { text, version: ETag };
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
         throw error;
@@ -64,7 +66,7 @@ export function pagesIn(
       try {
         const command = new PutObjectCommand({ ...object, ...condition });
         const { ETag } = await client.send(command, { abortSignal });
-        if (!ETag) throw new Error('PutObject answered without an ETag');
+        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
         return ETag;
       } catch (error) {
         if (isRival(error)) return undefined;

@@ -23,6 +23,17 @@ export class Failure extends Error {
   }
 }
 
+/**
+ * An answer with a status of success that is not what the service documents: of a proxy on the way, or without what it
+ * always has. Whether the call was carried out nobody knows.
+ */
+export class UnexpectedAnswer extends Error {
+  override readonly name = 'UnexpectedAnswer';
+}
+
+/** Said by the SDK, to programmers, of an answer that it could not read. */
+const SDK_HINT = /\s*Deserialization error: to see the raw response, .*$/s;
+
 /** What an AWS error, or any other, says about itself. */
 export interface ErrorFacts {
   readonly name: string;
@@ -36,10 +47,12 @@ export function factsOf(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number; requestId?: string } };
   const code = (error as NodeJS.ErrnoException).code;
+  // Node's own errors are all called "Error": their code says more.
+  const isNodes = error.name === 'Error' && typeof code === 'string';
+  const isUnreadable = !isNodes && SDK_HINT.test(error.message);
   return {
-    // Node's own errors are all called "Error": their code says more.
-    name: error.name === 'Error' && typeof code === 'string' ? code : error.name,
-    message: error.message,
+    name: isNodes ? code : isUnreadable ? 'UnexpectedAnswer' : error.name,
+    message: error.message.replace(SDK_HINT, ''),
     ...($metadata?.httpStatusCode !== undefined && { status: $metadata.httpStatusCode }),
     ...($metadata?.requestId !== undefined && { requestId: $metadata.requestId }),
   };
@@ -58,12 +71,18 @@ export const sentenceOf = (error: unknown): string => describeError(error).repla
 const BUSY =
   /^(throttl\w*|\w*throttled?exception|toomany(requests\w*|invalidationsinprogress)|requestlimitexceeded|limitexceededexception|slowdown|bandwidthlimitexceeded|priorrequestnotcomplete|requesttimeout(exception)?|timeouterror|serviceunavailable(exception)?|internal(error|failure|serverexception|servererror)|e(connreset|connrefused|connaborted|pipe|timedout|hostunreach|netunreach|notfound)|eai_again)$/i;
 
-/** Whether the same call may well succeed a little later: throttling, 5xx, timeouts, a lost connection. */
+/**
+ * Whether the same call may well succeed a little later: throttling, 5xx, timeouts, a lost connection, an answer that is
+ * none.
+ */
 export function isBusy(error: unknown): boolean {
   const { name, message, status } = factsOf(error);
-  if (BUSY.test(name) || /rate exceeded/i.test(message)) return true;
+  // Of its own, the SDK says only in words that bytes were damaged on their way.
+  if (BUSY.test(name) || /rate exceeded|^checksum mismatch/i.test(message)) return true;
   if (status !== undefined && status >= 500) return true;
   if (status === 429) return true;
+  // Of a refusal the status says enough.
+  if (name === 'UnexpectedAnswer' && (status ?? 200) < 400) return true;
   // Some errors of the SDK wrap the one of Node that says what happened.
   const { cause } = error as { cause?: unknown };
   return cause instanceof Error && isBusy(cause);

@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-codepipeline';
 import { TIMEOUTS } from './clients.ts';
 import { jsonLog } from './log.ts';
-import { type JobWork, runJob } from './run-job.ts';
+import { type JobPorts, type JobWork, runJob } from './run-job.ts';
 
 /** What a handler needs of Lambda's context. */
 export interface LambdaContext {
@@ -26,40 +26,45 @@ export function jobHandler(work: JobWork) {
   });
 
   return async (event: unknown, context: LambdaContext): Promise<void> =>
-    runJob(event, work, {
-      async succeed(jobId, outcome, abortSignal) {
-        const { summary, externalExecutionId } = outcome;
-        await codePipeline.send(
-          new PutJobSuccessResultCommand({
-            jobId,
-            executionDetails: {
-              summary,
-              externalExecutionId,
-              percentComplete: outcome.kind === 'continued' ? outcome.percentComplete : 100,
-            },
-            // Either of the two, never both: the API refuses variables next to a token.
-            ...(outcome.kind === 'continued'
-              ? { continuationToken: outcome.token }
-              : { outputVariables: outcome.outputVariables }),
-          }),
-          { abortSignal },
-        );
-      },
-      async fail(jobId, { type, message, externalExecutionId }, abortSignal) {
-        await codePipeline.send(
-          new PutJobFailureResultCommand({
-            jobId,
-            failureDetails: { type, message, externalExecutionId },
-          }),
-          { abortSignal },
-        );
-      },
-      log: (jobId, clean) => jsonLog({ requestId: context.awsRequestId, jobId }, clean),
-      now: () => Date.now(),
-      remainingMs: () => context.getRemainingTimeInMillis(),
-      after(ms, action) {
-        const timer = setTimeout(action, ms);
-        return () => clearTimeout(timer);
-      },
-    });
+    runJob(event, work, jobPorts(codePipeline, context));
+}
+
+/** CodePipeline, Lambda and the time, as a job has them. */
+export function jobPorts(codePipeline: CodePipelineClient, context: LambdaContext): JobPorts {
+  return {
+    async succeed(jobId, outcome, abortSignal) {
+      const { summary, externalExecutionId } = outcome;
+      await codePipeline.send(
+        new PutJobSuccessResultCommand({
+          jobId,
+          executionDetails: {
+            summary,
+            externalExecutionId,
+            percentComplete: outcome.kind === 'continued' ? outcome.percentComplete : 100,
+          },
+          // Either of the two, never both: the API refuses variables next to a token.
+          ...(outcome.kind === 'continued'
+            ? { continuationToken: outcome.token }
+            : { outputVariables: outcome.outputVariables }),
+        }),
+        { abortSignal },
+      );
+    },
+    async fail(jobId, { type, message, externalExecutionId }, abortSignal) {
+      await codePipeline.send(
+        new PutJobFailureResultCommand({
+          jobId,
+          failureDetails: { type, message, externalExecutionId },
+        }),
+        { abortSignal },
+      );
+    },
+    log: (jobId, clean) => jsonLog({ requestId: context.awsRequestId, jobId }, clean),
+    now: () => Date.now(),
+    remainingMs: () => context.getRemainingTimeInMillis(),
+    after(ms, action) {
+      const timer = setTimeout(action, ms);
+      return () => clearTimeout(timer);
+    },
+  };
 }

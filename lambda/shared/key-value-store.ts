@@ -9,6 +9,7 @@ import {
   UpdateKeysCommand,
 } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { TIMEOUTS } from './clients.ts';
+import { UnexpectedAnswer } from './failure.ts';
 import type { PointerStore } from './store.ts';
 
 /** The CloudFront key-value store with that ARN. */
@@ -21,12 +22,15 @@ export function keyValueStore(
       const { ETag } = await client.send(new DescribeKeyValueStoreCommand({ KvsARN }), {
         abortSignal,
       });
-      if (!ETag) throw new Error('DescribeKeyValueStore answered without an ETag');
+      if (!ETag) throw new UnexpectedAnswer('DescribeKeyValueStore answered without an ETag');
       return ETag;
     },
     async get(Key, abortSignal) {
       try {
-        return (await client.send(new GetKeyCommand({ KvsARN, Key }), { abortSignal })).Value;
+        const { Value } = await client.send(new GetKeyCommand({ KvsARN, Key }), { abortSignal });
+        // Taken for a key that is not there, it would be a site without a release, or one that is not frozen.
+        if (Value === undefined) throw new UnexpectedAnswer('GetKey answered without a value');
+        return Value;
       } catch (error) {
         if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
         throw error;
@@ -46,7 +50,9 @@ export function keyValueStore(
         Value === undefined ? [] : { Key, Value },
       );
       const Deletes = [...values].flatMap(([Key, Value]) => (Value === undefined ? { Key } : []));
-      await client.send(new UpdateKeysCommand({ KvsARN, IfMatch, Puts, Deletes }), { abortSignal });
+      const command = new UpdateKeysCommand({ KvsARN, IfMatch, Puts, Deletes });
+      const { ETag } = await client.send(command, { abortSignal });
+      if (!ETag) throw new UnexpectedAnswer('UpdateKeys answered without an ETag');
     },
   };
 }

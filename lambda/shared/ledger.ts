@@ -210,7 +210,9 @@ async function persistently(
     }
     const wait = backoffMs(tries, 50, 2_000);
     if (tries >= TRIES || clock.now() + wait >= endAt) throw problem;
-    await clock.sleep(wait, signal);
+    await clock.sleep(wait, signal).catch(() => {
+      throw problem;
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { describeError, Failure, failureFrom, sentenceOf } from './failure.ts';
+import { backoffMs } from './clock.ts';
+import { describeError, Failure, failureFrom, isBusy, sentenceOf } from './failure.ts';
 import {
   type Continued,
   type Failed,
@@ -80,7 +81,7 @@ export async function runJob(event: unknown, { work, visitors }: JobWork, ports:
   const stopReporting = new AbortController();
   const cancel = ports.after(Math.max(0, ports.remainingMs() - 1_000), () => stopReporting.abort());
   try {
-    await report(id, bounded(outcome, clean), ports, stopReporting.signal);
+    await report(id, bounded(outcome, clean), ports, stopReporting.signal, log);
   } catch (error) {
     // A job delivered twice, or stopped by hand: the pipeline has its answer.
     if (!(error instanceof Error && error.name === 'InvalidJobStateException')) {
@@ -96,9 +97,46 @@ export async function runJob(event: unknown, { work, visitors }: JobWork, ports:
   log('info', 'reported', { outcome: outcome.kind });
 }
 
-async function report(id: string, outcome: Outcome, ports: JobPorts, signal: AbortSignal) {
-  if (outcome.kind === 'failed') return ports.fail(id, outcome, signal);
-  return ports.succeed(id, outcome, signal);
+/**
+ * Tries as long as there is time: what was done is done, and a result that does not arrive is a job that fails after 20
+ * minutes.
+ */
+async function report(
+  id: string,
+  outcome: Outcome,
+  ports: JobPorts,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  let problem: unknown;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      if (outcome.kind === 'failed') return await ports.fail(id, outcome, signal);
+      return await ports.succeed(id, outcome, signal);
+    } catch (error) {
+      // Given up in the middle of a try: what was the matter with those before says more.
+      if (signal.aborted) throw problem ?? error;
+      if (!isBusy(error)) throw error;
+      problem = error;
+      log('warn', 'CodePipeline did not take the outcome; trying again', logged(error));
+      if (!(await waited(backoffMs(tries, 500, 10_000), ports, signal))) throw error;
+    }
+  }
+}
+
+/** Whether that time has passed; not if the signal aborted first. */
+function waited(ms: number, ports: JobPorts, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      cancel();
+      resolve(false);
+    };
+    const cancel = ports.after(ms, () => {
+      signal.removeEventListener('abort', stop);
+      resolve(true);
+    });
+    signal.addEventListener('abort', stop, { once: true });
+  });
 }
 
 /** Aborts the work when its time is up, and soon after stops waiting for it. */

@@ -52,6 +52,7 @@ export async function changeStore<T>(
   ) => Promise<Decision<T>>,
 ): Promise<T> {
   let mayHaveWritten = false;
+  let problem: unknown;
   for (let attempt = 1; ; attempt += 1) {
     let version: string | undefined;
     let writing = false;
@@ -64,12 +65,18 @@ export async function changeStore<T>(
       await store.put(changes, version, signal);
       return result;
     } catch (error) {
+      // Stopped in the middle of a try: what was the matter with the one before says more than that.
+      if (signal.aborted) throw problem ?? error;
+      problem = error;
       const busy = isBusy(error);
       const again = busy || (await isConflict(error, version, store, signal));
       const wait = backoffMs(attempt, 100, 5_000);
       if (!again || clock.now() + wait >= endAt) throw error;
       mayHaveWritten ||= writing && busy;
-      await clock.sleep(wait, signal);
+      // Out of time: what was the matter says more than that.
+      await clock.sleep(wait, signal).catch(() => {
+        throw error;
+      });
     }
   }
 }

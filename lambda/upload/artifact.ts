@@ -57,7 +57,7 @@ export async function openArtifact(
     const files = await pMap(
       entries,
       async ([path, entry]): Promise<ArtifactFile> => {
-        const { size, sha256, problem } = await hash(await open(entry), entry, signal);
+        const { size, sha256, problem } = await hash(() => open(entry), entry, signal);
         if (problem) damaged.push(`${path}: ${problem}`);
         return { path, size, sha256, type: contentType(path) };
       },
@@ -153,13 +153,14 @@ function slim(entry: Entry): Entry {
   });
 }
 
-async function hash(content: Readable, entry: Entry, signal: AbortSignal) {
+async function hash(open: () => Promise<Readable>, entry: Entry, signal: AbortSignal) {
   const sha256 = createHash('sha256');
   let size = 0;
   let crc = 0;
   let problem: string | undefined;
   try {
-    for await (const chunk of content) {
+    // The file's own header is read only now, and may be damaged as well.
+    for await (const chunk of await open()) {
       signal.throwIfAborted();
       sha256.update(chunk);
       crc = crc32(chunk, crc);

@@ -12,6 +12,7 @@ import {
 import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
 import { getText, ledgerIn, poolSweepIn, recordsIn } from '../shared/content-bucket.ts';
+import { factsOf, UnexpectedAnswer } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { METADATA_NAME } from './headers.ts';
 import type { NewObject, UploadPorts } from './upload.ts';
@@ -53,20 +54,25 @@ export function uploadPorts(
     async claim(Key, text, abortSignal) {
       try {
         const object = { Bucket, Key, Body: text, ContentType: 'text/plain' };
-        await s3.send(new PutObjectCommand({ ...object, IfNoneMatch: '*' }), { abortSignal });
+        const command = new PutObjectCommand({ ...object, IfNoneMatch: '*' });
+        const { ETag } = await s3.send(command, { abortSignal });
+        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
         return text;
       } catch (error) {
         if (!isTaken(error)) throw error;
       }
       const held = await getText(s3, Bucket, Key, abortSignal);
-      if (held === undefined) throw new Error(`${Key}: taken a moment ago, gone now`);
+      if (held === undefined) throw goneSince(Key);
       return held;
     },
 
     async list(Prefix, abortSignal) {
       const sizes = new Map<string, number>();
       const pages = paginateListObjectsV2({ client: s3 }, { Bucket, Prefix }, { abortSignal });
-      for await (const { Contents = [] } of pages) {
+      for await (const { Contents = [], IsTruncated } of pages) {
+        if (IsTruncated === undefined) {
+          throw new UnexpectedAnswer('ListObjectsV2 answered without IsTruncated');
+        }
         for (const { Key = '', Size = 0 } of Contents) sizes.set(Key, Size);
       }
       return sizes;
@@ -84,7 +90,7 @@ export function uploadPorts(
         });
       }
       try {
-        await s3.send(
+        const { ETag } = await s3.send(
           new PutObjectCommand({
             Bucket,
             Key,
@@ -99,6 +105,8 @@ export function uploadPorts(
           }),
           { abortSignal: AbortSignal.any([signal, broken.signal]) },
         );
+        // S3 itself says so, nobody on the way to it.
+        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
         return 'written';
       } catch (error) {
         if (reason !== undefined) throw reason;
@@ -117,7 +125,10 @@ export function uploadPorts(
           new CopyObjectCommand({ Bucket, Key, CopySource, IfNoneMatch: '*' }),
           { abortSignal },
         );
-        const copied = CopyObjectResult?.ChecksumSHA256;
+        if (!CopyObjectResult?.ETag) {
+          throw new UnexpectedAnswer('CopyObject answered without an ETag');
+        }
+        const copied = CopyObjectResult.ChecksumSHA256;
         return copied === undefined || copied === sha256 ? 'written' : 'other';
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return 'missing';
@@ -128,14 +139,21 @@ export function uploadPorts(
   };
 
   async function comparison({ key: Key, sha256, headers }: NewObject, abortSignal: AbortSignal) {
-    const { ChecksumSHA256, Metadata } = await s3.send(
-      new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }),
-      { abortSignal },
-    );
+    const command = new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' });
+    const { ChecksumSHA256, Metadata } = await s3.send(command, { abortSignal }).catch((error) => {
+      throw error instanceof Error && error.name === 'NotFound' ? goneSince(Key) : error;
+    });
     if (ChecksumSHA256 !== sha256) return 'other';
     return Metadata?.[METADATA_NAME] === headers ? 'same' : 'headers';
   }
 }
 
-const isTaken = (error: unknown): boolean =>
-  error instanceof Error && error.name === 'PreconditionFailed';
+/** Somebody deleted it, or S3 was wrong: either way it is worth another try. */
+const goneSince = (key: string): Error =>
+  new UnexpectedAnswer(`${key}: taken a moment ago, gone now`);
+
+/** By its status where the answer says no more. */
+function isTaken(error: unknown): boolean {
+  const { name, status } = factsOf(error);
+  return name === 'PreconditionFailed' || status === 412;
+}

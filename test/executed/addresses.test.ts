@@ -16,6 +16,7 @@ import {
 import { rawQueryOf } from '../../local/edge/paths.ts';
 import type { LocalStack } from '../../local/stack.ts';
 import { inSandbox } from '../support/engines.ts';
+import { runs } from '../support/fuzz.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -576,7 +577,7 @@ describe('whatever the router is asked for', () => {
           const query = Object.keys(querystring ?? {}).length === 0 ? '' : rawQueryOf(target);
           expect(`${uri}?${query}`.length).toBeLessThan(8_192);
         }),
-        { numRuns: 400 },
+        runs(400),
       );
     },
   );

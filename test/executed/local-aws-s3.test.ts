@@ -27,6 +27,7 @@ import { byUtf8, list } from '../../local/aws/s3-listing.ts';
 import { BucketStore } from '../../local/aws/s3-store.ts';
 import type { Call } from '../../local/aws/service.ts';
 import type { BusEvent } from '../../local/event-rules.ts';
+import { runs } from '../support/fuzz.ts';
 import { clientOptions, KEYS, raw, scratch, signedAs, started } from '../support/local-aws.ts';
 
 const Bucket = 'content';
@@ -612,7 +613,7 @@ describe('listings', () => {
         expect(Math.sign(byUtf8(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
       }),
       {
-        numRuns: 2000,
+        ...runs(2000),
         examples: [
           ['\uFFFD', '😀'],
           ['😀', '\uE000'],

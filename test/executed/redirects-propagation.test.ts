@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { flip } from '../../lambda/shared/pointer.ts';
 import { RULES_PREFIX } from '../../lib/release/contract.ts';
+import { runs } from '../support/fuzz.ts';
 import { aClock } from '../support/job.ts';
 import { PointerStoreFake } from '../support/pointer-store.ts';
 import { compiled, inSandbox, shown, type View } from '../support/rules.ts';
@@ -100,7 +101,7 @@ describe('an edge that learns of every key at another time', () => {
           expect([...allowed, ' 503']).toContain(got);
         },
       ),
-      { numRuns: 300 },
+      runs(300),
     );
   }, 120_000);
 

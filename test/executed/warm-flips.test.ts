@@ -11,6 +11,7 @@ import {
   releasePrefix,
 } from '../../lib/release/contract.ts';
 import { compileEdgeFunction } from '../../local/edge/function-sandbox.ts';
+import { runs } from '../support/fuzz.ts';
 
 const CODE = routerCode({ name: 'site', source: { kind: 'codecommit', branch: 'main' } });
 
@@ -133,7 +134,7 @@ describe('whatever became of a site, each pointer leads every path to its own re
   test('by the shipped router', async () => {
     await fc.assert(
       fc.asyncProperty(history, (input) => expectWhole(input, keyFor)),
-      { numRuns: 20 },
+      runs(20),
     );
   }, 60_000);
 
@@ -145,7 +146,7 @@ describe('whatever became of a site, each pointer leads every path to its own re
     };
     await fc.assert(
       fc.asyncProperty(history, (input) => expectWhole(input, keyOf)),
-      { numRuns: 300 },
+      runs(300),
     );
   }, 60_000);
 });

@@ -4,6 +4,7 @@ import { addressingFor, placementFor } from '../../lambda/upload/addressing.ts';
 import { contentType } from '../../lambda/upload/content-type.ts';
 import { holds, placesOf } from '../../lambda/upload/layers.ts';
 import { addressFor, fileFor, placeFor, type UrlRules } from '../../lib/release/addresses.ts';
+import { runs } from '../support/fuzz.ts';
 
 // Plain JavaScript, for CloudFront.
 const { redirect } = await import(
@@ -33,7 +34,7 @@ describe('a style gives every page one address', () => {
           const address = addressFor(uri, style);
           expect(addressFor(address, style)).toBe(address);
         }),
-        { numRuns: 5_000 },
+        runs(5_000),
       );
     },
   );
@@ -48,7 +49,7 @@ describe('a style gives every page one address', () => {
           expect(new URL(location.value, 'https://site.example').host).toBe('site.example');
         }
       }),
-      { numRuns: 5_000 },
+      runs(5_000),
     );
   });
 
@@ -71,7 +72,7 @@ describe('a style gives every page one address', () => {
           expect(fileFor(addressFor(form, style)).slice(1), form).toBe(placed);
         }
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 

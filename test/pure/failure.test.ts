@@ -5,6 +5,7 @@ import {
   Failure,
   failureFrom,
   isBusy,
+  UnexpectedAnswer,
 } from '../../lambda/shared/failure.ts';
 import { anAwsError } from '../support/job.ts';
 
@@ -52,6 +53,23 @@ describe('the failure type follows from what AWS called the error', () => {
 
   test('throttling is recognised by its words where its name is unknown', () => {
     expect(classify(anAwsError('ClientError', 400, 'Rate exceeded'))).toBe('SystemUnavailable');
+  });
+
+  test('an answer that is none is worth another try, and the SDK’s words for programmers are left out', () => {
+    const unreadable = anAwsError(
+      'SyntaxError',
+      200,
+      'Unexpected token\n  Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.',
+    );
+    expect(describeError(unreadable)).toBe('UnexpectedAnswer (200): Unexpected token');
+    expect(classify(unreadable)).toBe('SystemUnavailable');
+    expect(isBusy(new UnexpectedAnswer('GetKey answered without a value'))).toBe(true);
+    expect(isBusy(new Error('Checksum mismatch: expected "a" but received "b"'))).toBe(true);
+  });
+
+  test('a refusal in somebody else’s words is still a refusal', () => {
+    const message = 'x\n  Deserialization error: to see the raw response, inspect it.';
+    expect(classify(anAwsError('SyntaxError', 403, message))).toBe('PermissionError');
   });
 
   test('a full disk is not taken for a busy service', () => {

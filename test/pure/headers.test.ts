@@ -5,6 +5,7 @@ import { parseAllHeaders } from '@netlify/headers-parser';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readHeaders, resolveHeaders, withHeaders } from '../../lambda/upload/headers.ts';
+import { runs } from '../support/fuzz.ts';
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'headers-'));
@@ -191,6 +192,6 @@ test('the file is read as Netlify’s parser reads it as a whole', async () => {
         expect(ours.filter((one, index) => ours.lastIndexOf(one) === index)).toEqual(theirs);
       });
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });

@@ -400,3 +400,18 @@ describe('a release with redirect rules', () => {
     expect(readPointer(JSON.stringify({ ...pointer, before: 'x' }))).toBeUndefined();
   });
 });
+
+test('a flip that is stopped in the middle of a try says what was the matter with the one before', async () => {
+  const store = new PointerStoreFake({ live: textOf(A) });
+  const stop = new AbortController();
+  let tries = 0;
+  store.schedule = async () => {
+    tries += 1;
+    if (tries === 1) throw anAwsError('InternalServerException', 500);
+    stop.abort();
+    throw Object.assign(new Error('Request aborted'), { name: 'AbortError' });
+  };
+  await expect(flip(to(B), store, { ...time(), signal: stop.signal })).rejects.toThrow(
+    'InternalServerException says AWS',
+  );
+});

@@ -3,6 +3,7 @@ import redirector from 'netlify-redirector';
 import { describe, expect, test } from 'vitest';
 import { VALUE_BYTES } from '../../lambda/shared/store.ts';
 import { MOST_VALUES } from '../../lambda/upload/redirects/program.ts';
+import { runs } from '../support/fuzz.ts';
 import { compiled } from '../support/rules.ts';
 
 const FILES = ['index.html', '404.html', 'about/index.html', 'data.json', 'assets/app-1.js'];
@@ -251,7 +252,7 @@ describe('Netlify’s own matcher', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 });

@@ -124,7 +124,7 @@ test('an event without a job is thrown, since there is nobody to report to', asy
 
 test('a report that cannot be delivered is thrown, never turned into a failure', async () => {
   const { ports, reports } = recorder({
-    report: () => Promise.reject(anAwsError('ThrottlingException', 400, 'Slow down')),
+    report: () => Promise.reject(anAwsError('AccessDeniedException', 400, 'Not you')),
   });
   await expect(
     runJob(
@@ -133,9 +133,47 @@ test('a report that cannot be delivered is thrown, never turned into a failure',
       ports,
     ),
   ).rejects.toThrow(
-    `job ${JOB_ID}: the outcome was not delivered: ThrottlingException (400): Slow down`,
+    `job ${JOB_ID}: the outcome was not delivered: AccessDeniedException (400): Not you`,
   );
   expect(reports).toEqual([done]);
+});
+
+describe('while CodePipeline is busy, a report', () => {
+  const busy = () => Promise.reject(anAwsError('ThrottlingException', 400, 'Slow down'));
+
+  test('is tried again until it arrives', async () => {
+    let refusals = 3;
+    const { ports, reports, pass } = recorder({
+      report: async () => {
+        refusals -= 1;
+        if (refusals >= 0) await busy();
+      },
+    });
+    const job = runJob(
+      aJobEvent(),
+      doing(async () => done),
+      ports,
+    );
+    for (let seconds = 0; seconds < 10; seconds += 1) await pass(1_000);
+    await job;
+    expect(reports).toEqual([done, done, done, done]);
+  });
+
+  test('is given up just before Lambda ends the function, with what CodePipeline said', async () => {
+    const { ports, reports, pass, timers } = recorder({ remainingMs: 10_000, report: busy });
+    const job = runJob(
+      aJobEvent(),
+      doing(async () => done),
+      ports,
+    );
+    const thrown = expect(job).rejects.toThrow(
+      /not delivered: ThrottlingException \(400\): Slow down/,
+    );
+    for (let seconds = 0; seconds < 9; seconds += 1) await pass(1_000);
+    await thrown;
+    expect(reports.length).toBeGreaterThan(3);
+    expect(timers.size).toBe(0);
+  });
 });
 
 test('a job that is over already is no error: it was delivered twice', async () => {

@@ -249,3 +249,12 @@ test('an invocation that runs out of time stops reading', async () => {
   const zip = await zipOf({ 'index.html': 'x' });
   await expect(open(zip, AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
 });
+
+test('a file whose own header is damaged is named, as one whose bytes are', async () => {
+  const zip = await zipOf({ 'index.html': 'start', 'b.html': 'b' });
+  // The first file's header is what a zip begins with.
+  zip[0] = 0;
+  await expect(open(zip)).rejects.toEqual(
+    saying('is damaged', 'index.html: invalid local file header signature: 0x4034b00'),
+  );
+});

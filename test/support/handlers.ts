@@ -56,11 +56,14 @@ export function runHandler(
     node = NODES[0] as string,
     nodeOptions = [],
     remainingMs = 120_000,
+    kill,
   }: {
     readonly env: Readonly<Record<string, string>>;
     readonly node?: string;
     readonly nodeOptions?: readonly string[];
     readonly remainingMs?: number;
+    /** Kills the process, as a machine that fails does. */
+    readonly kill?: AbortSignal;
   },
 ): Promise<HandlerRun> {
   return new Promise((resolve, reject) => {
@@ -75,6 +78,7 @@ export function runHandler(
         ...env,
       },
     });
+    kill?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {

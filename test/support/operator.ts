@@ -41,7 +41,7 @@ class BucketFake extends S3Client {
       const Contents = [...this.objects]
         .filter(([key]) => key.startsWith(Prefix))
         .map(([key, text]) => ({ Key: key, Size: Buffer.byteLength(text) }));
-      return { Contents };
+      return { Contents, IsTruncated: false };
     }
     if (name === 'GetObject') {
       const text = this.objects.get(Key);

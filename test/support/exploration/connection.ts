@@ -1,8 +1,7 @@
-import { Readable } from 'node:stream';
 import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { type ServiceName, SIGNED } from './account.ts';
-import { type Answered, type Asked, asked, type SdkRequest } from './exchange.ts';
+import { type Answered, type Asked, asked, responseOf, type SdkRequest } from './exchange.ts';
 
 /** Whoever decides when a request is carried out. */
 interface Owner {
@@ -104,7 +103,7 @@ export class Connection {
     return {
       region: 'eu-west-1',
       credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' },
-      retryStrategy: AT_ONCE,
+      retryStrategy: atOnce(3),
       // SigV4A takes longer than all the rest, and the local services do not look at signatures.
       signer: {
         async sign(request: any) {
@@ -127,9 +126,7 @@ export class Connection {
           Connection.#requests.set(question, request);
           const answered = await (first ?? this.#send(service, request, abortSignal));
           passage.answered = answered;
-          const { status, headers, body } = answered;
-          const chunks = body.length > 0 ? [body] : [];
-          return { response: { statusCode: status, headers, body: Readable.from(chunks) } };
+          return responseOf(answered);
         },
         destroy() {},
         updateHttpClientConfig() {},
@@ -145,8 +142,8 @@ function copyOf(output: object, answered: Answered | undefined): object {
   return { ...output, Body: { transformToString: async () => answered?.body.toString() } };
 }
 
-/** As the functions set it up: three attempts at what failed on the way, here without a pause between. */
-const AT_ONCE = {
+/** As the functions set it up: so many attempts at what failed on the way, here without a pause between. */
+export const atOnce = (attempts: number) => ({
   async acquireInitialRetryToken() {
     return attempt(0);
   },
@@ -155,10 +152,11 @@ const AT_ONCE = {
     { errorType }: { errorType: string },
   ) {
     const count = token.getRetryCount() + 1;
-    if (count >= 3 || !['TRANSIENT', 'THROTTLING'].includes(errorType)) throw new Error('no more');
+    const isOver = count >= attempts || !['TRANSIENT', 'THROTTLING'].includes(errorType);
+    if (isOver) throw new Error('no more');
     return attempt(count);
   },
   recordSuccess() {},
-};
+});
 
 const attempt = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });

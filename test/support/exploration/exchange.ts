@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import inject, { type InjectOptions } from 'light-my-request';
 
@@ -25,6 +25,8 @@ export interface Answered {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** Whether the connection breaks after the body. */
+  readonly breaks?: boolean;
 }
 
 interface Service {
@@ -65,4 +67,13 @@ export async function exchange(
     ),
     body: answer.rawPayload,
   };
+}
+
+/** An answer as the SDK's HTTP client hands it on. */
+export function responseOf({ status, headers, body, breaks = false }: Answered) {
+  async function* chunks() {
+    if (body.length > 0) yield body;
+    if (breaks) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+  }
+  return { response: { statusCode: status, headers, body: Readable.from(chunks()) } };
 }

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import { FROZEN_KEY } from '../../../lib/release/contract.ts';
+import { Account } from '../exploration/account.ts';
+import { freeze, type Site } from '../exploration/actors.ts';
+import { type Setup, type SetupStep, setUp } from '../exploration/setup.ts';
+import { zipOf } from '../zip.ts';
+import type { Field } from './field.ts';
+import {
+  cleanUp,
+  HEALTH_DEADLINE_MS,
+  invoke,
+  type JobOptions,
+  LIFE_MS,
+  rollback,
+} from './handlers.ts';
+import type { Process } from './process.ts';
+import type { Result } from './services.ts';
+
+const MINUTE_MS = 60_000;
+
+/** What CodePipeline waits between two invocations of one action. */
+const CONTINUES_AFTER_MS = 30_000;
+/** Nothing heard for so long, and CodePipeline takes the action for failed. */
+const SILENCE_MS = 20 * MINUTE_MS;
+
+const site = (name: string, more: Site = {}): Site => ({
+  'index.html': `start ${name}`,
+  'about/index.html': 'about',
+  '404.html': 'not here',
+  [`assets/${name}.js`]: `code ${name}`,
+  ...more,
+});
+
+const HISTORY: readonly SetupStep[] = [
+  { name: 'one', site: site('one') },
+  { name: 'two', site: site('two'), rebaseShare: 0 },
+  { name: 'three', site: site('three', { 'extra.html': 'extra' }) },
+];
+const WAITING: readonly SetupStep[] = [
+  ...HISTORY,
+  { name: 'four', site: site('four'), live: false },
+];
+const FIRST: readonly SetupStep[] = [{ name: 'one', site: site('one'), live: false }];
+
+const SETUPS = { empty: [], first: FIRST, history: HISTORY, waiting: WAITING, frozen: WAITING };
+
+/** How an action of the pipeline, or a run without one, came to its end. */
+export interface Ending {
+  /** The last result that CodePipeline took; nothing: it never heard any. */
+  readonly result: Result | undefined;
+  /** Of each of its jobs, how many results CodePipeline took and was offered. */
+  readonly jobs: readonly string[];
+  /** What the last process threw at its end. */
+  readonly thrown: unknown;
+  readonly returned: unknown;
+  /** Whether the last process went without an end. */
+  readonly isGone: boolean;
+  readonly tookMs: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly handler: keyof typeof LIFE_MS;
+  readonly setup: keyof typeof SETUPS;
+  readonly isSick?: boolean;
+  readonly isEndless?: boolean;
+  /** The release that it makes live, if all goes well. */
+  readonly target?: (ids: Ids) => string | undefined;
+  /** How long it may take over all invocations. */
+  readonly deadlineMs: number;
+  /** What it ends with where nothing goes wrong. */
+  readonly ends: 'succeeded' | 'failed' | 'returned';
+  run(field: Field, ids: Ids, jobId?: string): Promise<Ending>;
+}
+
+export type Ids = Readonly<Record<string, string>>;
+export const idIn = (ids: Ids, name: string): string => ids[name] as string;
+
+const job =
+  (
+    handler: 'Upload' | 'Promote' | 'Invalidate',
+    options: (ids: Ids) => Promise<Omit<JobOptions, 'id'>>,
+  ): Scenario['run'] =>
+  async (field, ids, jobId) =>
+    act(handler, await options(ids), field, jobId);
+
+/** An action of the pipeline: one invocation after the other, each with a job of its own. */
+export async function act(
+  handler: 'Upload' | 'Promote' | 'Invalidate',
+  options: Omit<JobOptions, 'id'>,
+  field: Field,
+  first: string = randomUUID(),
+): Promise<Ending> {
+  const began = field.time.now;
+  const jobs: string[] = [];
+  let id = first;
+  let continuationToken: string | undefined;
+  for (;;) {
+    jobs.push(id);
+    const event = { ...options, id, ...(continuationToken !== undefined && { continuationToken }) };
+    const process = await field.run((one) => invoke(handler, event, one), LIFE_MS[handler]);
+    const result = field.jobs.results.get(id);
+    if (result === undefined) await field.pass(SILENCE_MS);
+    if (result?.continuationToken === undefined) {
+      return { ...endOf(process), result, jobs, tookMs: field.time.now - began };
+    }
+    continuationToken = result.continuationToken;
+    id = randomUUID();
+    await field.pass(CONTINUES_AFTER_MS);
+  }
+}
+
+const alone =
+  (
+    handler: 'Prune' | 'Rollback',
+    main: (ids: Ids) => Parameters<Field['run']>[0],
+  ): Scenario['run'] =>
+  async (field, ids) => {
+    const began = field.time.now;
+    const process = await field.run(main(ids), LIFE_MS[handler]);
+    return { ...endOf(process), result: undefined, jobs: [], tookMs: field.time.now - began };
+  };
+
+const endOf = ({ ended, isGone }: Process) => ({
+  thrown: ended && 'error' in ended ? ended.error : undefined,
+  returned: ended && 'value' in ended ? ended.value : undefined,
+  isGone,
+});
+
+const uploading = (files: Site, revision: string, more: Partial<JobOptions> = {}) => {
+  const zip = zipOf(files, { compress: false });
+  return job('Upload', async () => ({
+    userParameters: JSON.stringify({ revision }),
+    zip: await zip,
+    ...more,
+  }));
+};
+
+const promoting = (name: string) =>
+  job('Promote', async (ids) => ({
+    userParameters: JSON.stringify({ releaseId: idIn(ids, name) }),
+  }));
+
+const invalidating = job('Invalidate', async () => ({
+  userParameters: '{"distributionId":"E1A2B3C4D5E6F7","objectPaths":["/_site/*"]}',
+}));
+
+const UPLOAD = {
+  handler: 'Upload',
+  ends: 'succeeded',
+  // Its own hour, and the invocation that was under way.
+  deadlineMs: 60 * MINUTE_MS + LIFE_MS.Upload,
+} as const;
+const PROMOTE = {
+  handler: 'Promote',
+  ends: 'succeeded',
+  // The flip may take an invocation, then the site its time, then the way back an invocation.
+  deadlineMs: 2 * LIFE_MS.Promote + HEALTH_DEADLINE_MS + 2 * CONTINUES_AFTER_MS,
+} as const;
+const INVALIDATE = {
+  handler: 'Invalidate',
+  ends: 'succeeded',
+  deadlineMs: 15 * MINUTE_MS + LIFE_MS.Invalidate,
+} as const;
+
+/** What each function does where nothing goes wrong. */
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    ...UPLOAD,
+    name: 'Upload, first release',
+    setup: 'empty',
+    run: uploading(site('one'), 'a'.repeat(7)),
+  },
+  {
+    ...UPLOAD,
+    name: 'Upload, second release with copies',
+    setup: 'history',
+    run: uploading(site('next'), 'b'.repeat(7), { rebaseShare: 0 }),
+  },
+  {
+    ...UPLOAD,
+    name: 'Upload, release of what changed',
+    setup: 'history',
+    run: uploading(
+      site('next', { 'extra.html': 'other', 'assets/one.js': 'code one' }),
+      'c'.repeat(7),
+    ),
+  },
+  {
+    ...PROMOTE,
+    name: 'Promote, first release',
+    setup: 'first',
+    target: (ids) => ids.one,
+    run: promoting('one'),
+  },
+  {
+    ...PROMOTE,
+    name: 'Promote',
+    setup: 'waiting',
+    target: (ids) => ids.four,
+    run: promoting('four'),
+  },
+  { ...PROMOTE, name: 'Promote, frozen', setup: 'frozen', run: promoting('four') },
+  {
+    ...PROMOTE,
+    name: 'Promote, taken back',
+    setup: 'waiting',
+    isSick: true,
+    ends: 'failed',
+    run: promoting('four'),
+  },
+  { ...INVALIDATE, name: 'Invalidate', setup: 'empty', run: invalidating },
+  {
+    ...INVALIDATE,
+    name: 'Invalidate, never completed',
+    setup: 'empty',
+    isEndless: true,
+    ends: 'failed',
+    run: invalidating,
+  },
+  {
+    name: 'Prune',
+    handler: 'Prune',
+    setup: 'waiting',
+    deadlineMs: LIFE_MS.Prune,
+    ends: 'returned',
+    run: alone('Prune', () => cleanUp),
+  },
+  {
+    name: "Rollback by the operator's command",
+    handler: 'Rollback',
+    setup: 'waiting',
+    target: (ids) => ids.two,
+    deadlineMs: LIFE_MS.Rollback,
+    ends: 'returned',
+    run: alone(
+      'Rollback',
+      (ids) => (process, invocation) => rollback(idIn(ids, 'two'), process, invocation),
+    ),
+  },
+];
+
+/** A new release of another site, as the next push makes it. @returns its id. */
+export async function push(field: Field, name: string): Promise<string | Ending> {
+  const revision = Buffer.from(name).toString('hex').padEnd(7, '0').slice(0, 7);
+  const zip = await zipOf(site(name), { compress: false });
+  const uploaded = await act(
+    'Upload',
+    { userParameters: JSON.stringify({ revision }), zip },
+    field,
+  );
+  const releaseId = uploaded.result?.outputVariables?.releaseId;
+  if (releaseId === undefined) return uploaded;
+  const userParameters = JSON.stringify({ releaseId });
+  const promoted = await act('Promote', { userParameters }, field);
+  return promoted.result?.outputVariables?.promoted === 'yes' ? releaseId : promoted;
+}
+
+/** The accounts that scenarios begin with, each made once. */
+export class Setups {
+  readonly #folder: string;
+  readonly #made = new Map<string, Promise<Setup>>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  of(name: Scenario['setup']): Promise<Setup> {
+    let setup = this.#made.get(name);
+    if (setup === undefined) {
+      setup = this.#make(name);
+      this.#made.set(name, setup);
+    }
+    return setup;
+  }
+
+  async #make(name: Scenario['setup']): Promise<Setup> {
+    if (name === 'empty') return { begin: await Account.in(this.#folder), ids: {} };
+    const setup = await setUp(
+      this.#folder,
+      SETUPS[name],
+      name === 'frozen' ? () => [freeze('somebody')] : undefined,
+    );
+    const isFrozen = setup.begin.state.contents.items[FROZEN_KEY] !== undefined;
+    if (isFrozen !== (name === 'frozen')) throw new Error(`${name}: not as it should be`);
+    return setup;
+  }
+
+  async end(): Promise<void> {
+    for (const setup of this.#made.values()) await (await setup).begin.account.remove();
+  }
+}
