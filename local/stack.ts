@@ -224,6 +224,11 @@ export class LocalStack {
     });
   }
 
+  /** Puts an event of a service that does not run here on the bus, an alarm for one, for the functions to be told. */
+  tell(event: BusEvent): void {
+    this.parts.deliveries.deliver(event, Date.now());
+  }
+
   /** Resolves when what EventBridge would have delivered by now is done with. */
   async delivered(): Promise<void> {
     await this.parts.deliveries.settled();

@@ -122,7 +122,7 @@ const TAKEN: Readonly<Record<string, string>> = {
 
 /** "Restrictions on edge functions" and "Understand response headers policies", CloudFront Developer Guide. */
 const NOT_OURS =
-  /^(access-control-.*|connection|content-encoding|content-length|content-range|date|expect|keep-alive|proxy-.*|server|te|trailer|transfer-encoding|upgrade|vary|via|warning|x-accel-.*|x-amz-.*|x-amzn-.*|x-cache|x-edge-.*|x-forwarded-proto|x-real-ip)$/;
+  /^(accept-ranges|access-control-.*|age|allow|alt-svc|connection|content-encoding|content-length|content-range|content-type|date|etag|expect|keep-alive|last-modified|location|proxy-.*|server|set-cookie|te|trailer|transfer-encoding|upgrade|vary|via|warning|x-accel-.*|x-amz-.*|x-amzn-.*|x-cache|x-edge-.*|x-forwarded-proto|x-real-ip)$/;
 
 /** Of ten, less Cache-Control, Permissions-Policy and X-Robots-Tag. */
 const MOST_CUSTOM = 7;

@@ -171,16 +171,29 @@ function fiveHundreds({ delivery }: Hosting): Watch {
 const edgeFunctionErrors = (edgeFunction: EdgeFunction, index: number): Watch => ({
   name: index === 0 ? 'edge-errors' : `edge-errors-${index + 1}`,
   description: `The function at the edge (${edgeFunction.node.id}) has failed for 15 minutes: where it fails, visitors get an error. Look at its metrics in the console of CloudFront. docs/runbook.md`,
-  metric: new Metric({
-    namespace: 'AWS/CloudFront',
-    metricName: 'FunctionExecutionErrors',
-    statistic: 'Sum',
+  metric: new MathExpression({
+    // A function that threw, one whose answer CloudFront did not take, and one that took too long too often.
+    expression: 'FILL(execution, 0) + FILL(validation, 0) + FILL(throttles, 0)',
+    usingMetrics: {
+      execution: edgeMetric(edgeFunction, 'FunctionExecutionErrors'),
+      validation: edgeMetric(edgeFunction, 'FunctionValidationErrors'),
+      throttles: edgeMetric(edgeFunction, 'FunctionThrottles'),
+    },
     period: PERIOD,
-    dimensionsMap: { FunctionName: edgeFunction.functionName, Region: 'Global' },
+    label: 'Failures of the function',
   }),
   above: 0,
   of: { periods: 3, alarming: 3 },
 });
+
+const edgeMetric = ({ functionName }: EdgeFunction, metricName: string) =>
+  new Metric({
+    namespace: 'AWS/CloudFront',
+    metricName,
+    statistic: 'Sum',
+    period: PERIOD,
+    dimensionsMap: { FunctionName: functionName, Region: 'Global' },
+  });
 
 const edgeFunctions = (hosting: Hosting): EdgeFunction[] =>
   hosting.node.findAll().filter((one) => one instanceof EdgeFunction);

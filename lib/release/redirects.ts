@@ -25,8 +25,14 @@ export function spelled(parts: readonly string[]): string[] {
  * Whether the parts of an address, as it was asked for, match a rule's, which are `spelled`: with `:name` for one part, and a last
  * `*` for all that follow. Nothing if they do not.
  */
-export function takenBy(pattern: readonly string[], parts: readonly string[]): Taken | undefined {
-  const taken: Taken = {};
+export function takenBy(
+  pattern: readonly string[],
+  parts: readonly string[],
+  /** `spelled(parts)`, made once for all rules. */
+  spelt: readonly string[],
+): Taken | undefined {
+  // A placeholder may have any name, `__proto__` too.
+  const taken: Taken = Object.create(null);
   for (let i = 0; i < pattern.length; i++) {
     const expected = pattern[i] as string;
     if (expected === '*') {
@@ -38,7 +44,7 @@ export function takenBy(pattern: readonly string[], parts: readonly string[]): T
     if (expected.charAt(0) === ':') {
       if (part === '') return undefined;
       taken[expected.slice(1)] = part;
-    } else if (expected !== encodeURIComponent(decoded(part))) return undefined;
+    } else if (expected !== spelt[i]) return undefined;
   }
   const more = parts.slice(pattern.length);
   return more.length === 0 || (more.length === 1 && more[0] === '') ? taken : undefined;

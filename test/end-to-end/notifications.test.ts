@@ -164,3 +164,26 @@ test('a stage that is rolled back is told as that', async () => {
   expect(message).toContain(`Subject: a-site: rolled back, release ${live} is live\n`);
   expect(message).toContain(': "The first page".\n');
 });
+
+test('an alarm that went off is told, of this stack only', async () => {
+  const alarm = (name: string) => ({
+    source: 'aws.cloudwatch',
+    'detail-type': 'CloudWatch Alarm State Change',
+    resources: [`arn:aws:cloudwatch:us-east-1:123456789012:alarm:${name}`],
+    detail: {
+      alarmName: name,
+      state: { value: 'ALARM', reason: 'Threshold Crossed: 3 datapoints were greater than 1.' },
+      configuration: { description: 'Visitors get errors.' },
+    },
+  });
+  await messages();
+  stack.tell(alarm('somebody-elses'));
+  // Its own event tells of it, with the reason.
+  stack.tell(alarm('a-site-pipeline-failed'));
+  expect(await messages()).toEqual([]);
+  stack.tell(alarm('a-site-5xx'));
+  const [message = '', ...others] = await messages();
+  expect(others).toEqual([]);
+  expect(message).toContain('Subject: a-site: alarm a-site-5xx\n');
+  expect(message).toContain('CloudWatch says: Threshold Crossed: 3 datapoints');
+});

@@ -140,6 +140,71 @@ describe('an edge that learns of every key at another time', () => {
   });
 });
 
+/** Rules of which few have room in one value, and the files that a pattern would hide. */
+const LONG_RULES = fc
+  .record({
+    rules: fc.integer({ min: 1, max: 40 }),
+    length: fc.integer({ min: 1, max: 600 }),
+    patterns: fc.integer({ min: 0, max: 3 }),
+    files: fc.integer({ min: 0, max: 60 }),
+  })
+  .map(({ rules, length, patterns, files }) => {
+    const target = `https://forms.example.com/f?${'x'.repeat(length)}`;
+    const exact = Array.from({ length: rules }, (_, n) => `/go-${n} ${target}\n`);
+    const others = Array.from({ length: patterns }, (_, n) => `/p${n}/* ${target}\n`);
+    const paths = Array.from({ length: files }, (_, n) => `p${n % 3}/f${n}.html`);
+    return { text: [...exact, ...others].join(''), paths: [...FILES, ...paths] };
+  });
+
+describe('an edge that has all of a release', () => {
+  test('answers every address as that release, however its rules fill the values', async () => {
+    let tried = 0;
+    await fc.assert(
+      fc.asyncProperty(LONG_RULES, async ({ text, paths }) => {
+        const { program } = await compiled(text, paths);
+        // What does not fit is refused.
+        if (program === undefined) return;
+        tried += 1;
+        const release: Release = {
+          id: idOf(1),
+          rules: program.rules,
+          values: new Map(
+            Object.entries(program.values).map(([end, value]) => [
+              `${RULES_PREFIX}${program.rules.split(' ')[0]}/${end}`,
+              value,
+            ]),
+          ),
+        };
+        for (const value of release.values.values()) expect(value).not.toBe('');
+        const view = (await historyOf([await aRelease(0, ''), release], [0, 1])).at(-1) as View;
+        for (const address of [...ADDRESSES, '/p1/x', '/p0/f0.html']) {
+          const answer = await inSandbox(address, view);
+          expect([address, shown(answer)]).not.toEqual([address, '503']);
+          if (answer.uri) expect(answer.uri.split('/')[2]).toBe(release.id);
+        }
+        expect(shown(await inSandbox('/go-0', view))).toMatch(/^301 https:\/\/forms\.example\.com/);
+      }),
+      runs(40),
+    );
+    expect(tried).toBeGreaterThan(0);
+  });
+
+  test('does not take what fails for something that has not come', async () => {
+    const releases = await Promise.all(
+      ['/a /about\n', '/go/* /about 302\n'].map((text, index) => aRelease(index, text)),
+    );
+    const all = (await historyOf(releases, [0, 1])).at(-1) as View;
+    const [key = ''] = [...(releases[1] as Release).values.keys()].filter((one) =>
+      one.endsWith('p0'),
+    );
+    // Damaged so that reading it throws.
+    const view = { ...all, [key]: '0 /%E0%A4 /about 302! x' };
+    const answer = await inSandbox('/about', { ...view, [key]: undefined });
+    expect(answer.uri).toContain(idOf(0));
+    expect((await inSandbox('/about', view)).uri ?? '').not.toContain(idOf(0));
+  });
+});
+
 describe('what a request reads', () => {
   const read = async (text: string, address: string) => {
     const release = await aRelease(0, text);

@@ -596,6 +596,12 @@ test('a header that has its place elsewhere is refused with that place, all of t
     '  - headers.custom.X Team: got "X Team"; use a name such as X-Team',
     '  - headers.custom.X-Lines: got "a\\r\\nb"; use 1 to 1,000 ASCII characters on one line',
   ]);
+  for (const name of ['Set-Cookie', 'Content-Type', 'ETag', 'Location', 'Last-Modified', 'Age']) {
+    expect(complaintsAbout({ name: 'shop', headers: { custom: { [name]: 'x' } } })).toEqual([
+      'site.config.ts:',
+      `  - headers.custom.${name}: got "${name}"; leave it out: it belongs to CloudFront, or has a setting of its own there`,
+    ]);
+  }
   const many = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`X-${n}`, 'y']));
   expect(complaintsAbout({ name: 'shop', headers: { custom: many } })[1]).toMatch(
     /headers\.custom: got \{.*\}; use at most 7 headers$/,

@@ -62,6 +62,10 @@ test.each<[file: string, problem: string]>([
     '_redirects, line 1: got "/api/* https://api.example/:splat 200"; files of other hosts cannot be served from here; use 302 to send visitors there',
   ],
   [
+    '/a //other.example/y 302',
+    '_redirects, line 1: got "/a //other.example/y 302"; name the protocol of another host: https://other.example/y',
+  ],
+  [
     '/a /about?x=1 200',
     '_redirects, line 1: got "/a /about?x=1 200"; a file has no query; leave out ? and # and what follows them',
   ],
@@ -105,7 +109,7 @@ test.each<[file: string, problem: string]>([
 test('a rule that is longer than a value of the store is refused', async () => {
   const { problems } = await compiled(`/a https://b.example/${'c'.repeat(1_000)}`, FILES);
   expect(problems).toEqual([
-    '_redirects, line 1: got a rule of 1,028 characters; the key-value store takes 1,024',
+    '_redirects, line 1: got a rule of 1,028 characters, its number included; the key-value store takes 1,023',
   ]);
 });
 

@@ -31,7 +31,7 @@ test('every alarm has its threshold, and none goes off where nothing is measured
     }).sort(),
   ).toEqual([
     'a-site-5xx: IF(requests > 100, rate, 0) > 1, 3 of 5',
-    'a-site-edge-errors: AWS/CloudFront FunctionExecutionErrors Sum of 300 s > 0, 3 of 3',
+    'a-site-edge-errors: FILL(execution, 0) + FILL(validation, 0) + FILL(throttles, 0) > 0, 3 of 3',
     'a-site-invalidate-errors: AWS/Lambda Errors Sum of 300 s > 0, 1 of 1',
     'a-site-notify-errors: AWS/Lambda Errors Sum of 300 s > 0, 1 of 1',
     'a-site-pipeline-failed: AWS/CodePipeline FailedPipelineExecutions Sum of 300 s > 0, 1 of 1',

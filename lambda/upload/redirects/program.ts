@@ -5,7 +5,7 @@ import {
   matchesPattern,
   RELEASE_PROBE_PATH,
 } from '../../../lib/release/contract.ts';
-import { decoded, filled, takenBy } from '../../../lib/release/redirects.ts';
+import { decoded, filled, spelled, takenBy } from '../../../lib/release/redirects.ts';
 import { VALUE_BYTES } from '../../shared/store.ts';
 import { addressesOf } from '../addressing.ts';
 import { REDIRECTS_FILE, type Redirect } from './read.ts';
@@ -29,6 +29,9 @@ export interface Compiled {
 
 /** A flip changes 50 keys at most, `live`, `previous` and `frozen` among them. */
 export const MOST_VALUES = 40;
+
+/** A value without a rule in it, should the store not take an empty one. */
+const NOTHING = '-';
 
 /** Of these a request may read all, one after the other; of the others it reads one of a kind. */
 export const MOST_PATTERN_VALUES = 8;
@@ -114,18 +117,14 @@ export function compile(
     }
   }
 
-  for (const [lines, what] of [
-    [exact, 'rule'],
-    [patterns, 'rule'],
-  ] as const) {
-    for (const line of lines) {
-      if (line.length <= VALUE_BYTES) continue;
-      say(
-        problems,
-        redirects[Number.parseInt(line, 10)] as Redirect,
-        `got a ${what} of ${line.length.toLocaleString('en')} characters; the key-value store takes ${VALUE_BYTES.toLocaleString('en')}`,
-      );
-    }
+  for (const line of [...exact, ...patterns]) {
+    // With the end of its line it has to fit.
+    if (line.length < VALUE_BYTES) continue;
+    say(
+      problems,
+      redirects[Number.parseInt(line, 10)] as Redirect,
+      `got a rule of ${line.length.toLocaleString('en')} characters, its number included; the key-value store takes ${(VALUE_BYTES - 1).toLocaleString('en')}`,
+    );
   }
   if (problems.length > 0 || exact.length + patterns.length === 0) {
     return { program: undefined, ruling, problems, findings };
@@ -144,7 +143,7 @@ export function compile(
   if (problems.length > 0) return { program: undefined, ruling, problems, findings };
   const named = Object.fromEntries(
     Object.entries(values).flatMap(([kind, texts]) =>
-      texts.map((text, index) => [`${kind}${index}`, text.replace(/\n$/, '')]),
+      texts.map((text, index) => [`${kind}${index}`, text.replace(/\n$/, '') || NOTHING]),
     ),
   );
   const hash = createHash('sha256').update(JSON.stringify(named)).digest('hex').slice(0, 16);
@@ -188,8 +187,10 @@ const exampleOf = ({ from }: Redirect): string => from.replace(/\/(?::\w+|\*$)/g
 const filesUnder = (rule: Redirect, files: ReadonlySet<string>): string[] =>
   [...files].filter((path) => addressesOf(path).some((address) => taken(rule, encodeURI(address))));
 
-const taken = ({ from }: Redirect, address: string) =>
-  takenBy(from.slice(1).split('/'), address.slice(1).split('/'));
+function taken({ from }: Redirect, address: string) {
+  const parts = address.slice(1).split('/');
+  return takenBy(from.slice(1).split('/'), parts, spelled(parts));
+}
 
 /** What rules say, in the order of the file. */
 export class Ruling {

@@ -170,6 +170,9 @@ function problemsInTarget(to: string, path: string, isAbsolute: boolean): string
   const known = new Set(parts.filter((part) => part.startsWith(':')).map((part) => part.slice(1)));
   if (parts.at(-1) === '*') known.add('splat');
   const [, authority = ''] = /^https?:\/\/([^/?#]*)/.exec(to) ?? [];
+  // Everywhere else it means another host, of the protocol that the visitor came with.
+  if (/^[/\\]{2}/.test(to))
+    return [`name the protocol of another host: https:${to.replaceAll('\\', '/')}`];
   if (isAbsolute && (authority === '' || /[:@]\D/.test(authority))) {
     return ['name the host of the target, without a placeholder or a password'];
   }

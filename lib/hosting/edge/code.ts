@@ -30,7 +30,7 @@ const settings = ({
   toPublish:
     source.kind === 's3'
       ? `upload ${shortOr(source.key, "the source's zip")}`
-      : `push to the branch ${shortOr(source.branch, "of the pipeline's source")}`,
+      : `push to ${shortOr(`the branch ${source.branch}`, 'its branch')}`,
   canonicalHost: domain?.name,
   styles: urls !== undefined && urls.style !== 'any',
   startPage: `/${START_PAGE_KEY}`,

@@ -7,12 +7,25 @@
 import { addressFor, fileFor } from '../../release/addresses.ts';
 import { decoded, filled, spelled, takenBy } from '../../release/redirects.ts';
 
+// What the store says of a value that is not here. Anything else that fails is no reason to go by another release.
+const MISSING = 'missing';
+
+async function read(store, key) {
+  try {
+    const value = await store.get(key);
+    return value;
+  } catch (_) {
+    throw MISSING;
+  }
+}
+
 // By the live release; or, where some of its values are missing here, by the one before it, whole.
 export async function decide(store, crypto, uri, live) {
   try {
     const decided = await decideBy(store, crypto, uri, live);
     return decided;
   } catch (error) {
+    if (error !== MISSING) throw error;
     const before = await store.get('previous', { format: 'json' });
     if (!live.before || before.id !== live.before) throw error;
     const decided = await decideBy(store, crypto, uri, before);
@@ -25,16 +38,17 @@ async function decideBy(store, crypto, uri, release) {
   if (!release.rules) return asItIs;
   const counts = release.rules.split(' ');
   const parts = uri.slice(1).split('/');
-  const address = spelled(parts).join('/');
+  const spelt = spelled(parts);
+  const address = spelt.join('/');
   let found;
   if (counts[1] > 0) {
-    const exact = await store.get(keyOf(counts, 1, digestOf(crypto, address, 'hex')));
+    const exact = await read(store, keyOf(counts, 1, digestOf(crypto, address, 'hex')));
     // Most addresses are in no rule.
-    if (exact.includes(` /${address} `)) found = firstIn(exact, address, undefined, undefined);
+    if (exact.includes(` /${address} `)) found = firstIn(exact, address);
   }
   for (let i = 0; i < counts[2]; i++) {
-    const patterns = await store.get(`rules/${counts[0]}/p${i}`);
-    const match = firstIn(patterns, address, parts, found);
+    const patterns = await read(store, `rules/${counts[0]}/p${i}`);
+    const match = firstIn(patterns, spelt, parts, found);
     if (match) {
       found = match;
       break;
@@ -44,7 +58,7 @@ async function decideBy(store, crypto, uri, release) {
   if (found.status.slice(-1) !== '!' && counts[3] > 0) {
     // A file of the release goes before a rule without `!`.
     const path = decoded(fileFor(addressIn(release, uri)).slice(1)).replace(/\+/g, ' ');
-    const hidden = await store.get(keyOf(counts, 3, digestOf(crypto, path, 'hex')));
+    const hidden = await read(store, keyOf(counts, 3, digestOf(crypto, path, 'hex')));
     if (isIn(hidden, digestOf(crypto, path, 'base64url').slice(10, 15))) return asItIs;
   }
   const to = filled(found.to, found.taken);
@@ -69,14 +83,15 @@ function digestOf(crypto, text, encoding) {
   return crypto.createHash('sha256').update(text).digest(encoding);
 }
 
-// The first line that matches, unless the rule that is known comes before it: `number from to status`.
+// The first line that matches, unless the rule that is known comes before it: `number from to status`. A value may have no line.
 function firstIn(value, address, parts, known) {
   const lines = value.split('\n');
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i].split(' ');
+    if (line.length < 4) return undefined;
     if (known && known.number < Number(line[0])) return known;
     const from = line[1].slice(1);
-    const taken = parts ? takenBy(from.split('/'), parts) : from === address && {};
+    const taken = parts ? takenBy(from.split('/'), parts, address) : from === address && {};
     if (taken) return { number: Number(line[0]), to: line[2], status: line[3], taken: taken };
   }
 }
