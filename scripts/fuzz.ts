@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { globSync } from 'tinyglobby';
 
 /** The test suite's properties with many runs instead of few: `npm run fuzz -- --runs 100000 --seed 7`. */
 const { values } = parseArgs({

@@ -41,6 +41,8 @@ export interface PruneReport {
 /** How long to wait for an upload that is under way, and how often to look. */
 const PATIENCE_MS = 2 * 60_000;
 const LOOK_EVERY_MS = 10_000;
+const OUTRUN =
+  'Each time that it looked, somebody else was writing the records of the same releases.';
 /** So long after a flip its lines in the ledger may take. */
 const LEDGER_MS = 30_000;
 
@@ -105,6 +107,10 @@ async function run(
       if (dryRun) return foresee(seen, context);
       if (await retire(seen, ended, context)) return await act(seen, ended, tally, context);
       // Somebody was faster somewhere: what was decided may not be right any more.
+    }
+    if (clock.now() + LOOK_EVERY_MS >= invocation.endAt) {
+      if (seen.kind === 'odd') throw seen.refusal;
+      return postponed(seen.kind === 'busy' ? seen.why : OUTRUN, ended);
     }
     invocation.log('info', 'looking again', { ...(seen.kind === 'busy' && { why: seen.why }) });
     await clock.sleep(LOOK_EVERY_MS, invocation.signal);

@@ -91,7 +91,9 @@ export async function flip(
     if (live === text || liveId === target.id) {
       // The same release found in another way: the one before it stays the one before it.
       const pointing = live === text ? [] : [[LIVE_KEY, text] as const, ...values];
-      const changes = new Map([...pointing, ...freezing]);
+      // Written by an earlier try whose answer was lost: a third one would tell nothing new.
+      const isSaid = freezing.length > 0 && (await get(FROZEN_KEY)) === freezing[0]?.[1];
+      const changes = new Map([...pointing, ...(isSaid ? [] : freezing)]);
       const changed = live !== text || mayHaveWritten;
       return { changes, result: { kind: 'flipped', changed, previousId, older } };
     }

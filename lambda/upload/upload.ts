@@ -20,7 +20,7 @@ import {
 } from '../../lib/release/contract.ts';
 import { backoffMs, type Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
-import { Failure, factsOf, failureFrom, isBusy } from '../shared/failure.ts';
+import { Failure, factsOf, failureFrom, isBusy, UnexpectedAnswer } from '../shared/failure.ts';
 import type { Artifact, ArtifactCredentials, Continued, Job, Outcome } from '../shared/job.ts';
 import { firstEntry, notNoted, openEntry } from '../shared/ledger.ts';
 import { logged } from '../shared/log.ts';
@@ -319,7 +319,7 @@ async function claimRelease(
   invocation: Invocation,
 ): Promise<{ readonly id: string; readonly version: string | undefined }> {
   const { signal } = invocation;
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     const now = clock.now();
     const id = releaseId(new Date(now), revision);
     const begun: ReleaseRecord = {
@@ -338,6 +338,10 @@ async function claimRelease(
       // The job was delivered before. Nobody will ever complete the id that was taken just now.
       await abandon(id, by, ports, clock, invocation);
       return { id: held, version: undefined };
+    }
+    if (tries >= TRIES) {
+      const error = `${tries} ids in a row are taken, says S3, the last of them ${id}`;
+      throw new UnexpectedAnswer(error);
     }
     // Another release began in this very second: the next one is ours.
     await clock.sleep(1_000 - (now % 1_000), signal);

@@ -415,3 +415,16 @@ test('a flip that is stopped in the middle of a try says what was the matter wit
     'InternalServerException says AWS',
   );
 });
+
+test('a flip that freezes, and never hears of its write, finds that it was made', async () => {
+  const store = new PointerStoreFake({ live: textOf(A) });
+  store.afterPut = () => {
+    throw anAwsError('TimeoutError');
+  };
+  const freezing = { evenFrozen: true, freeze: { by: 'jo', reason: 'broken', at: 'now' } };
+  expect(await flip(to(B), store, time(), freezing)).toMatchObject({
+    changed: true,
+    previousId: A,
+  });
+  expect(store.writes).toBe(1);
+});

@@ -848,3 +848,20 @@ describe('values of redirect rules', () => {
     expect(sizes).toEqual([1, 50, 50, 22]);
   });
 });
+
+test('one that somebody outruns again and again is put off when its time is over, and says so', async () => {
+  const site = aSite();
+  let turns = 0;
+  // As if somebody else had just written it, each time.
+  site.records.beforeWrite = (id) => {
+    turns += 1;
+    site.records.put(id, site.records.pages.get(id)?.text ?? '');
+  };
+  const report = await site.run({ remainingMs: 60_000 });
+  expect(report).toMatchObject({
+    complete: false,
+    postponed: expect.stringMatching(/somebody else/),
+  });
+  expect(turns).toBeGreaterThan(2);
+  expect(site.removals).toEqual([]);
+});

@@ -56,7 +56,7 @@ const RESET = /ECONNRESET|socket hang up/;
 const TIMEOUT = /TimeoutError|timed out/;
 /** A document of ours that nobody can read is damaged, S3's 404 without a body is none of its errors, and what the site answers is shown. */
 const UNEXPECTED =
-  /UnexpectedAnswer|Checksum mismatch|PreconditionFailed|\(412\)|damaged|NotFound \(404\)|does not answer as it should/i;
+  /UnexpectedAnswer|S3 aborted request|Checksum mismatch|PreconditionFailed|\(412\)|damaged|NotFound \(404\)|does not answer as it should/i;
 /** A HEAD has headers only. */
 const WITH_A_BODY = /^(?!HeadObject)/;
 
@@ -65,7 +65,10 @@ export const FAULTS: readonly Fault[] = [
   refused(400, /\(400\)|answered 400/),
   refused(403, /\(403\)|answered 403/),
   refused(409, /\(409\)|answered 409/),
-  refused(412, /\(412\)|answered 412|exists already|gone now|others were faster|given up/),
+  refused(
+    412,
+    /\(412\)|answered 412|exists already|are taken, says S3|gone now|others were faster|given up/,
+  ),
   refused(429, /\(429\)|answered 429/),
   refused(500, /\(500\)|answered 500/),
   refused(503, /\(503\)|answered 503/),

@@ -67,7 +67,8 @@ export class Process {
 
   run(main: () => Promise<unknown>): void {
     const ended = (how: NonNullable<Process['ended']>) => {
-      this.ended ??= how;
+      // Of one that is gone, it is only what it left that unwinds.
+      if (!this.isGone) this.ended ??= how;
       this.activity += 1;
     };
     main().then(
