@@ -38,6 +38,10 @@ export const KEPT: readonly Kept[] = [
     'One statement for the bucket and its keys: each action means one of the two.',
   ],
   [
+    /^(PruneDailyRole\S* s3:DeleteObject|UploadJobRole\S* s3:GetObject) \S+\/\*\.pinned-\*$/,
+    "With fingerprint: for a copy whose name is taken, and for the clean-up of copies; both are tried with the pool's other files.",
+  ],
+  [
     /^NotificationsTopicPolicy\S* sns:Publish |^permission of \{NotificationsAlarmEvents/,
     'For alarms: nothing is measured in the local run.',
   ],

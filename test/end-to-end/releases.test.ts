@@ -209,6 +209,7 @@ describe('looking', () => {
         { path: 'index.html', fromSize: expect.any(Number), toSize: expect.any(Number) },
       ],
       same: 2,
+      copies: { added: 0, removed: 0, same: 0 },
     });
   });
 

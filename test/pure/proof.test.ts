@@ -45,7 +45,7 @@ describe('whatever the seed, the number of edges and how late and in which order
         expect(tally.loads).toBeGreaterThan(100);
         expect([tally.mixed, tally.failed]).toEqual([0, 0]);
       }),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
   });
 });
@@ -83,7 +83,7 @@ describe('what is wrong is noticed', () => {
         cloud.timeline.after(cloud.version > 1 ? 60_000 : 0, () => put.call(cloud, key, item));
       return atomicSite.create(cloud, site);
     });
-    const { tally } = await simulate(late, scenario({ loads: 6_000 }));
+    const { tally } = await simulate(late, scenario({ loads: 3_000 }));
     expect(tally.failed).toBeGreaterThan(0);
   });
 
@@ -114,7 +114,7 @@ describe('what is wrong is noticed', () => {
       };
       return model;
     });
-    const { tally } = await simulate(careless, scenario({ loads: 6_000 }));
+    const { tally } = await simulate(careless, scenario({ loads: 3_000 }));
     expect(tally.failed + tally.mixed).toBeGreaterThan(0);
   });
 });
