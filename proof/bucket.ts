@@ -30,6 +30,8 @@ export class Bucket {
   /** Of the edges. */
   gets = 0;
   readonly #states = new Map<string, State[]>();
+  /** Keys that ever were, by what stands before the first slash. */
+  readonly #folders = new Map<string, string[]>();
 
   write(key: string, body: Body, at: number): void {
     this.#set(key, { at, body });
@@ -49,17 +51,24 @@ export class Bucket {
     return undefined;
   }
 
-  /** In the order of a listing. */
+  holds(prefix: string, at: number): boolean {
+    const isThere = (key: string) => key.startsWith(prefix) && this.read(key, at) !== undefined;
+    return this.#folders.get(folderOf(prefix))?.some(isThere) ?? false;
+  }
+
+  /** @param prefix with a slash, in the order of a listing */
   keys(prefix: string, at: number): string[] {
-    return [...this.#states.keys()]
-      .filter((key) => key.startsWith(prefix) && this.read(key, at) !== undefined)
-      .sort();
+    const isThere = (key: string) => key.startsWith(prefix) && this.read(key, at) !== undefined;
+    return this.#folders.get(folderOf(prefix))?.filter(isThere).sort() ?? [];
   }
 
   #set(key: string, state: State): void {
     const states = this.#states.get(key);
     if (states === undefined) {
       this.#states.set(key, [state]);
+      const folder = this.#folders.get(folderOf(key));
+      if (folder) folder.push(key);
+      else this.#folders.set(folderOf(key), [key]);
       return;
     }
     let place = states.length;
@@ -67,3 +76,5 @@ export class Bucket {
     states.splice(place, 0, state);
   }
 }
+
+const folderOf = (key: string): string => key.slice(0, key.indexOf('/') + 1);

@@ -60,7 +60,7 @@ export class Store {
   readonly #delays: Delays;
   readonly #seed: number;
   readonly #time: VirtualTime;
-  readonly #arrived: (edge: number, key: string, apply: () => void) => void | Promise<unknown>;
+  readonly #arrived: (edge: number, key: string, apply: () => void) => unknown;
   /** The newest write that an edge has seen, by edge and key: an older one that comes later changes nothing. */
   readonly #seen: Map<string, number>[];
 
@@ -70,7 +70,7 @@ export class Store {
     seed: number,
     time: VirtualTime,
     /** Is told when a value reaches an edge, and applies it. */
-    arrived: (edge: number, key: string, apply: () => void) => void | Promise<unknown>,
+    arrived: (edge: number, key: string, apply: () => void) => unknown,
   ) {
     this.#views = views;
     this.#delays = delays;

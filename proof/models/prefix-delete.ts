@@ -121,11 +121,11 @@ class PrefixDelete implements Model {
     const begun = time.now;
     bucket.requests.add('LIST');
     await time.sleep(LISTING_MS);
-    for (let release = 0; release < scene.trees.length; release += 1) {
-      const other = commitOf(release);
-      if (other === commit) continue;
+    const others = scene.trees
+      .map((_, release) => commitOf(release))
+      .filter((other) => other !== commit && bucket.holds(`${other}/`, time.now));
+    for (const other of others) {
       const keys = bucket.keys(`${other}/`, time.now).slice(0, LISTED);
-      if (keys.length === 0) continue;
       bucket.requests.add('LIST');
       await time.sleep(LISTING_MS);
       const left = Math.floor((begun + DELETING_MS - time.now) / DELETE_MS);

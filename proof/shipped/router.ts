@@ -41,7 +41,12 @@ export class ShippedRouter {
     let router = this.#functions.get(pointer);
     if (router === undefined) {
       const get = async (key: string) => (key === 'live' ? pointer : undefined);
-      router = compileEdgeFunction({ code: this.#code, keyValueStore: { get } });
+      router = compileEdgeFunction({
+        code: this.#code,
+        keyValueStore: { get },
+        keepContext: true,
+        timeLimitMs: Number.POSITIVE_INFINITY,
+      });
       this.#functions.set(pointer, router);
     }
     this.runs += 1;

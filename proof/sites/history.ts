@@ -12,7 +12,7 @@ export interface SiteSize {
 export const SIZES: readonly SiteSize[] = [
   { name: 'small', pages: 20, sections: 1, changed: 2 },
   { name: 'medium', pages: 1_000, sections: 20, changed: 20 },
-  { name: '50,000 pages', pages: 50_000, sections: 250, changed: 50 },
+  { name: 'large', pages: 50_000, sections: 250, changed: 50 },
 ];
 
 /** Pages that share an image. */
