@@ -110,7 +110,9 @@ class Tab {
       if (due === undefined || this.#asked.has(path)) continue;
       this.#asked.add(path);
       const part = `/${path}`;
-      this.#fetch(part, uri, due, (found, then) => {
+      // `fetch` names the page, everything else the file that it stands in.
+      const referer = how === 'fetch' ? this.#visit.load.uri : uri;
+      this.#fetch(part, referer, due, (found, then) => {
         if (found === undefined) this.#visit.failed += 1;
         else this.#got(found, part, then, isLate || LATE.includes(how));
       });

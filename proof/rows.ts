@@ -15,7 +15,14 @@ export const EDGES = 9;
 export interface Block {
   readonly size: SiteSize;
   readonly hashed: boolean;
-  readonly rows: readonly { readonly way: Way; readonly findings: Findings }[];
+  readonly rows: readonly Row[];
+}
+
+export interface Row {
+  readonly way: Way;
+  readonly findings: Findings;
+  /** Those of each kind of delay. */
+  readonly byDelay: readonly Findings[];
 }
 
 export interface Chosen {
@@ -41,10 +48,10 @@ export async function blocksOf(
       progress(`A ${size.name} site, ${hashed ? 'hashed' : 'not hashed'}`);
       const trees = historyOf(size, RELEASES, hashed);
       const router = new ShippedRouter();
-      const rows: { way: Way; findings: Findings }[] = [];
+      const rows: Row[] = [];
       for (const way of chosen) {
-        const findings = await findingsOf(way, size, hashed, trees, router, loads, seed);
-        rows.push({ way, findings });
+        const byDelay = await findingsOf(way, size, hashed, trees, router, loads, seed);
+        rows.push({ way, findings: sumOf(byDelay), byDelay });
       }
       blocks.push({ size, hashed, rows });
     }
@@ -60,7 +67,7 @@ async function findingsOf(
   router: ShippedRouter,
   loads: number,
   seed: number,
-): Promise<Findings> {
+): Promise<Findings[]> {
   const trees = way.prepare?.(built) ?? built;
   const all: Findings[] = [];
   for (const [number, delays] of DELAYS.entries()) {
@@ -70,5 +77,5 @@ async function findingsOf(
     const scene = { trees, traffic, edges: EDGES, delays, seed: own };
     all.push(await simulate(way.model({ hashed, router }), scene));
   }
-  return sumOf(all);
+  return all;
 }

@@ -1,5 +1,5 @@
 import type { Source, Way } from './models/model.ts';
-import type { Block } from './rows.ts';
+import type { Block, Row } from './rows.ts';
 import { dollarsOf, type Findings } from './simulate.ts';
 
 /** US dollars for a million, as in the README's table. */
@@ -12,7 +12,7 @@ const HEADING = [
   'of these when shown',
   'files missing',
   'pages missing',
-  'stale',
+  'stale, by delay',
   'warm requests',
   'warm bytes',
   'bucket requests a release: pipeline + edges',
@@ -25,11 +25,11 @@ export const render = (blocks: readonly Block[]): string => blocks.map(renderBlo
 
 export function renderBlock({ size, hashed, rows }: Block): string {
   const title = `### A ${size.name} site of ${whole(size.pages)} pages, ${hashed ? 'files with hashed names' : 'files with fixed names'}`;
-  return `${title}\n\n${aligned([[...HEADING], ...rows.map(({ way, findings }) => cells(way, findings))])}\n`;
+  return `${title}\n\n${aligned([[...HEADING], ...rows.map(cells)])}\n`;
 }
 
-function cells({ name }: Way, findings: Findings): string[] {
-  const { loads, mixed, mixedAtOnce, failed, lost, stale, pushes, gets, asked } = findings;
+function cells({ way: { name }, findings, byDelay }: Row): string[] {
+  const { loads, mixed, mixedAtOnce, failed, lost, pushes, gets, asked } = findings;
   const { warmBefore, warmAfter, functions, reads } = findings;
   const million = (count: number) => whole(Math.round((count * 1e6) / loads));
   const edge = (functions * FUNCTION_DOLLARS + reads * READ_DOLLARS) / asked;
@@ -39,7 +39,7 @@ function cells({ name }: Way, findings: Findings): string[] {
     million(mixedAtOnce),
     million(failed),
     million(lost),
-    million(stale),
+    byDelay.map((one) => whole(Math.round((one.stale * 1e6) / one.loads))).join(' / '),
     share(warmAfter.requests, warmBefore.requests),
     share(warmAfter.bytes, warmBefore.bytes),
     `${whole(Math.round(toBucket(findings) / pushes))} + ${whole(Math.round(gets / pushes))}`,

@@ -33,7 +33,7 @@ import { type Asked, CACHING_OPTIMIZED, type EdgeCost, type Headers, type Model 
 export type Fault =
   /** The pointer is moved while the files are still being written. */
   | 'flip before upload'
-  /** `base` is a key of its own. */
+  /** `delta` is a key of its own. */
   | 'two keys'
   /** What only older releases need is deleted as soon as the pointer was moved. */
   | 'deletion after the flip';
@@ -50,7 +50,7 @@ export interface AtomicSiteOptions {
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const EVERY_TIME = 'public, max-age=0, must-revalidate';
 
-const BASE_KEY = 'base';
+const DELTA_KEY = 'delta';
 
 /**
  * This project: its plan decides what is written and where, its promotion moves the pointer and watches, its router
@@ -97,14 +97,14 @@ export class AtomicSite implements Model {
   protected pointerOf({ values }: View): string {
     const live = values.get(LIVE_KEY) as string;
     if (this.options.fault !== 'two keys') return live;
-    return JSON.stringify({ ...JSON.parse(live), base: values.get(BASE_KEY) });
+    return JSON.stringify({ ...JSON.parse(live), delta: values.get(DELTA_KEY) });
   }
 
   /** What is written to the store in place of what the functions write. */
   protected changesOf(changes: Changes): Changes {
     const live = changes.get(LIVE_KEY);
     if (this.options.fault !== 'two keys' || live === undefined) return changes;
-    return new Map([...changes, [BASE_KEY, JSON.parse(live).base]]);
+    return new Map([...changes, [DELTA_KEY, JSON.parse(live).delta]]);
   }
 
   protected isPooled(uri: string): boolean {
@@ -212,13 +212,9 @@ export class AtomicSite implements Model {
     });
   }
 
-  async #write(
-    { bucket, time, treeOf, scene }: World,
-    release: number,
-    files: readonly ManifestFile[],
-  ) {
-    void treeOf;
-    const tree = scene.trees[release] as ReadonlyMap<string, Body>;
+  async #write(world: World, release: number, files: readonly ManifestFile[]) {
+    const { bucket, time } = world;
+    const tree = world.treeOf(release);
     const each = 1_000 / (this.options.filesASecond ?? FILES_A_SECOND);
     for (const [index, { key, path }] of files.entries()) {
       bucket.write(key, tree.get(path) as Body, time.now + (index + 1) * each);

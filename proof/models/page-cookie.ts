@@ -3,11 +3,8 @@ import { pointerText, readPointer } from '../../lambda/shared/pointer.ts';
 import type { Changes } from '../../lambda/shared/store.ts';
 import { LIVE_KEY } from '../../lib/release/contract.ts';
 import type { View } from '../store.ts';
-import { AtomicSite } from './atomic-site.ts';
+import { AtomicSite, type AtomicSiteOptions } from './atomic-site.ts';
 import type { Asked, EdgeCost, Headers } from './model.ts';
-
-/** How long a page's cookie names its release: longer than a page loads, shorter than most tabs are open. */
-const COOKIE_SECONDS = 60;
 
 /** Pointers of releases that visitors may still have pages of, besides `live`. */
 const pointerKey = (id: string): string => `pointer/${id}`;
@@ -19,6 +16,13 @@ const pointerKey = (id: string): string => `pointer/${id}`;
  */
 export class PageCookie extends AtomicSite {
   readonly #names = new Map<string, string>();
+  readonly #seconds: number;
+
+  /** @param seconds how long a cookie names the release of a page */
+  constructor(options: AtomicSiteOptions, seconds: number) {
+    super(options);
+    this.#seconds = seconds;
+  }
 
   override cost(uri: string): EdgeCost {
     if (this.isPooled(uri)) return { functions: 0, reads: 0 };
@@ -36,7 +40,7 @@ export class PageCookie extends AtomicSite {
     if (this.isPooled(asked.uri)) return headers;
     const id = readPointer(this.#chosen(view, asked))?.id ?? '';
     const name = this.#nameFor(asked.uri);
-    return { ...headers, cookie: { name, value: id, seconds: COOKIE_SECONDS } };
+    return { ...headers, cookie: { name, value: id, seconds: this.#seconds } };
   }
 
   protected override changesOf(changes: Changes): Changes {

@@ -18,29 +18,46 @@ export const atomicSite: Way = {
   model: ({ router, hashed }) => new AtomicSite({ router, immutable: immutableOf(hashed) }),
 };
 
-/** Candidates for sites that do not hash; for the others they change nothing. */
-export const atomicSiteFingerprint: Way = {
+const ours = { sources: [], assumes: [] };
+
+/** Ways that are thought about for sites that do not hash; for the others they change nothing. */
+const fingerprint: Way = {
+  ...ours,
   name: 'atomic-site, fingerprint',
   option: 'fingerprint',
-  sources: [],
-  assumes: [],
   prepare: (trees) => fingerprinted(trees),
   model: ({ router }) => new AtomicSite({ router, immutable: [FINGERPRINTED] }),
 };
 
-export const atomicSiteFingerprintImports: Way = {
-  ...atomicSiteFingerprint,
+const fingerprintImports: Way = {
+  ...fingerprint,
   name: 'atomic-site, fingerprint, import() too',
   option: 'fingerprint-imports',
   prepare: (trees) => fingerprinted(trees, ['fetch']),
 };
 
-export const atomicSitePageCookie: Way = {
-  name: 'atomic-site, page cookie by Referer',
+const MINUTE = 60;
+const DAY = 86_400;
+
+const pageCookie: Way = {
+  ...ours,
+  name: 'atomic-site, page cookie of a minute',
   option: 'page-cookie',
-  sources: [],
-  assumes: [],
-  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }),
+  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, MINUTE),
+};
+
+const pageCookieDay: Way = {
+  ...ours,
+  name: 'atomic-site, page cookie of a day',
+  option: 'page-cookie-day',
+  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, DAY),
+};
+
+const both: Way = {
+  ...fingerprintImports,
+  name: 'atomic-site, both, of a day',
+  option: 'both',
+  model: ({ router }) => new PageCookie({ router, immutable: [FINGERPRINTED] }, DAY),
 };
 
 export const WAYS: readonly Way[] = [
@@ -52,7 +69,9 @@ export const WAYS: readonly Way[] = [
 ];
 
 export const CANDIDATES: readonly Way[] = [
-  atomicSiteFingerprint,
-  atomicSiteFingerprintImports,
-  atomicSitePageCookie,
+  fingerprint,
+  fingerprintImports,
+  pageCookie,
+  pageCookieDay,
+  both,
 ];
