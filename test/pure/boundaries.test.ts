@@ -55,7 +55,7 @@ describe('dependencies point one way', () => {
     ['the local run reads the cloud assembly, not the code behind it', /^local\//, /^local\//],
     [
       'the simulator runs what ships and the rules of the local edge',
-      /^proof\//,
+      /^proof\/simulated\//,
       /^(proof\/|lambda\/|lib\/(hosting\/edge\/code|release\/contract)\.ts$|local\/edge\/|bench\/(prices|random)\.ts$)/,
     ],
   ])('%s', (_, from, allowed) => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { chance, type Distribution, draw, seedOf, shuffled } from '../../proof/chance.ts';
-import { DEFAULT_LOADS, DEFAULT_SEED, HELP, readOptions } from '../../proof/options.ts';
-import { whole } from '../../proof/table.ts';
-import { VirtualTime } from '../../proof/time.ts';
+import { chance, type Distribution, draw, seedOf, shuffled } from '../../proof/simulated/chance.ts';
+import { DEFAULT_LOADS, DEFAULT_SEED, HELP, readOptions } from '../../proof/simulated/options.ts';
+import { whole } from '../../proof/simulated/table.ts';
+import { VirtualTime } from '../../proof/simulated/time.ts';
 
 test('everything happens in the order of its time, and of its planning where that is the same', async () => {
   const time = new VirtualTime();

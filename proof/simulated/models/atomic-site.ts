@@ -1,8 +1,8 @@
-import { follow, goLive, Journal, promote } from '../../lambda/promote/promote.ts';
-import type { Outcome } from '../../lambda/shared/job.ts';
-import { pointerText, readPointer } from '../../lambda/shared/pointer.ts';
-import { type Changes, VALUE_BYTES } from '../../lambda/shared/store.ts';
-import { planRelease } from '../../lambda/upload/plan.ts';
+import { follow, goLive, Journal, promote } from '../../../lambda/promote/promote.ts';
+import type { Outcome } from '../../../lambda/shared/job.ts';
+import { pointerText, readPointer } from '../../../lambda/shared/pointer.ts';
+import { type Changes, VALUE_BYTES } from '../../../lambda/shared/store.ts';
+import { planRelease } from '../../../lambda/upload/plan.ts';
 import {
   LIVE_KEY,
   type Manifest,
@@ -11,7 +11,7 @@ import {
   releaseId,
   releasePrefix,
   releaseTime,
-} from '../../lib/release/contract.ts';
+} from '../../../lib/release/contract.ts';
 import { FILES_A_SECOND, NEXT_STAGE_MS, type Pipelines } from '../pipelines.ts';
 import {
   CONTINUED_MS,

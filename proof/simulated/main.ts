@@ -5,7 +5,7 @@ import { HELP, readOptions } from './options.ts';
 import { blocksOf } from './rows.ts';
 import { render, renderSources } from './table.ts';
 
-const PAGE = fileURLToPath(new URL('../docs/proof.md', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../docs/proof.md', import.meta.url));
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { pointerText, readPointer } from '../../lambda/shared/pointer.ts';
-import type { Changes } from '../../lambda/shared/store.ts';
-import { LIVE_KEY } from '../../lib/release/contract.ts';
+import { pointerText, readPointer } from '../../../lambda/shared/pointer.ts';
+import type { Changes } from '../../../lambda/shared/store.ts';
+import { LIVE_KEY } from '../../../lib/release/contract.ts';
 import type { View } from '../store.ts';
 import { AtomicSite, type AtomicSiteOptions } from './atomic-site.ts';
 import type { Asked, EdgeCost, Headers } from './model.ts';

@@ -1,4 +1,4 @@
-import { randomFrom } from '../bench/random.ts';
+import { randomFrom } from '../../bench/random.ts';
 
 /**
  * One number from whole numbers: the seed of whatever they name, such as a request of a page load. So what one model

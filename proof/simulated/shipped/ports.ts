@@ -1,8 +1,8 @@
-import type { PromotePorts } from '../../lambda/promote/promote.ts';
-import type { Clock } from '../../lambda/shared/clock.ts';
-import type { Page, PageStore } from '../../lambda/shared/page-store.ts';
-import type { Invocation } from '../../lambda/shared/run-job.ts';
-import type { Changes, PointerStore } from '../../lambda/shared/store.ts';
+import type { PromotePorts } from '../../../lambda/promote/promote.ts';
+import type { Clock } from '../../../lambda/shared/clock.ts';
+import type { Page, PageStore } from '../../../lambda/shared/page-store.ts';
+import type { Invocation } from '../../../lambda/shared/run-job.ts';
+import type { Changes, PointerStore } from '../../../lambda/shared/store.ts';
 import type { Requests } from '../bucket.ts';
 import { chance } from '../chance.ts';
 import { untilAllWait } from '../time.ts';

@@ -1,4 +1,4 @@
-import type { Kind } from '../bench/prices.ts';
+import type { Kind } from '../../bench/prices.ts';
 import type { Body } from './sites/body.ts';
 
 /** What stands under a key from some moment on; nothing: it was deleted. */

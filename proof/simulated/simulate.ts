@@ -1,4 +1,4 @@
-import { priceOf } from '../bench/prices.ts';
+import { priceOf } from '../../bench/prices.ts';
 import { Requests } from './bucket.ts';
 import type { Model } from './models/model.ts';
 import { type Scene, World } from './world.ts';

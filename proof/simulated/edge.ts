@@ -1,4 +1,4 @@
-import { errorTtl, lifetimeOf } from '../local/edge/expiration.ts';
+import { errorTtl, lifetimeOf } from '../../local/edge/expiration.ts';
 import type { Found } from './bucket.ts';
 import type { Asked, Headers, Model } from './models/model.ts';
 import type { Body } from './sites/body.ts';

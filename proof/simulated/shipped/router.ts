@@ -1,5 +1,5 @@
-import { routerCode } from '../../lib/hosting/edge/code.ts';
-import { compileEdgeFunction, type EdgeFunction } from '../../local/edge/function-sandbox.ts';
+import { routerCode } from '../../../lib/hosting/edge/code.ts';
+import { compileEdgeFunction, type EdgeFunction } from '../../../local/edge/function-sandbox.ts';
 
 export interface Routed {
   /** Of the object to look for. */
