@@ -4,7 +4,7 @@ import { globSync } from 'tinyglobby';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['bin', 'lib', 'lambda', 'local', 'bench'];
+const FOLDERS = ['bin', 'lib', 'lambda', 'local', 'bench', 'proof'];
 
 /** Every file of ours with the files of ours that it imports. */
 let imports: Map<string, string[]>;
@@ -53,6 +53,11 @@ describe('dependencies point one way', () => {
       /^(bin\/releases\/|lambda\/|lib\/(config|release\/contract)\.ts$|site\.config\.ts$)/,
     ],
     ['the local run reads the cloud assembly, not the code behind it', /^local\//, /^local\//],
+    [
+      'the simulator runs what ships and the rules of the local edge',
+      /^proof\/simulated\//,
+      /^(proof\/|lambda\/|lib\/(hosting\/edge\/code|release\/contract)\.ts$|local\/edge\/|bench\/(prices|random)\.ts$)/,
+    ],
   ])('%s', (_, from, allowed) => {
     expect([...imports.keys()].some((file) => from.test(file))).toBe(true);
     expect(strays(from, allowed)).toEqual([]);

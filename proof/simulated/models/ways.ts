@@ -1,0 +1,77 @@
+import { FINGERPRINTED, fingerprinted } from '../sites/fingerprint.ts';
+import { assetsFirst } from './assets-first.ts';
+import { AtomicSite } from './atomic-site.ts';
+import { copyThenInvalidate } from './copy-then-invalidate.ts';
+import type { Way } from './model.ts';
+import { PageCookie } from './page-cookie.ts';
+import { prefixCookie } from './prefix-cookie.ts';
+import { prefixDelete } from './prefix-delete.ts';
+
+/** `immutable` in the configuration of a site that hashes, and of one that does not. */
+const immutableOf = (hashed: boolean): string[] => (hashed ? ['assets/*'] : []);
+
+export const atomicSite: Way = {
+  name: 'atomic-site',
+  option: 'atomic-site',
+  sources: [],
+  assumes: [],
+  model: ({ router, hashed }) => new AtomicSite({ router, immutable: immutableOf(hashed) }),
+};
+
+const ours = { sources: [], assumes: [] };
+
+/** Ways that are thought about for sites that do not hash; for the others they change nothing. */
+const fingerprint: Way = {
+  ...ours,
+  name: 'atomic-site, fingerprint',
+  option: 'fingerprint',
+  prepare: (trees) => fingerprinted(trees),
+  model: ({ router }) => new AtomicSite({ router, immutable: [FINGERPRINTED] }),
+};
+
+const fingerprintImports: Way = {
+  ...fingerprint,
+  name: 'atomic-site, fingerprint, import() too',
+  option: 'fingerprint-imports',
+  prepare: (trees) => fingerprinted(trees, ['fetch']),
+};
+
+const MINUTE = 60;
+const DAY = 86_400;
+
+const pageCookie: Way = {
+  ...ours,
+  name: 'atomic-site, page cookie of a minute',
+  option: 'page-cookie',
+  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, MINUTE),
+};
+
+const pageCookieDay: Way = {
+  ...ours,
+  name: 'atomic-site, page cookie of a day',
+  option: 'page-cookie-day',
+  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, DAY),
+};
+
+const both: Way = {
+  ...fingerprintImports,
+  name: 'atomic-site, both, of a day',
+  option: 'both',
+  model: ({ router }) => new PageCookie({ router, immutable: [FINGERPRINTED] }, DAY),
+};
+
+export const WAYS: readonly Way[] = [
+  copyThenInvalidate,
+  assetsFirst,
+  prefixDelete,
+  prefixCookie,
+  atomicSite,
+];
+
+export const CANDIDATES: readonly Way[] = [
+  fingerprint,
+  fingerprintImports,
+  pageCookie,
+  pageCookieDay,
+  both,
+];
