@@ -365,6 +365,21 @@ test('two releases of one revision in the same second do not meet', async () => 
   expect(ids.every((id) => RELEASE_ID.test(id as string))).toBe(true);
 });
 
+test('a bucket that says of every id that it is taken is not asked for ever, and the job says so', async () => {
+  const account = await anAccount();
+  account.before = async (call) => {
+    const key = /^claim (_site\/releases\/.+)/.exec(call)?.[1];
+    if (key)
+      account.put(key, JSON.stringify({ version: 2, id: 'x', upload: { job: 'x', at: '' } }));
+  };
+  await expect(account.run()).rejects.toMatchObject({
+    type: 'SystemUnavailable',
+    message: expect.stringMatching(
+      /^The upload did not begin: UnexpectedAnswer: 6 ids in a row are taken, says S3, the last of them \S+\. Visitors still get the release that was live before\.$/,
+    ),
+  });
+});
+
 describe('the same name with other bytes', () => {
   test('as in the live release: nothing is written', async () => {
     const account = await anAccount();
