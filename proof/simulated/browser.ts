@@ -22,6 +22,8 @@ const ELSEWHERE = 0.02;
 /** Browsers that are told nothing keep an answer for a tenth of its age (RFC 9111, section 4.2.2). */
 const GUESSED = 0.1;
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 const LATE: readonly How[] = ['late markup', 'late import', 'fetch'];
 
 interface Kept {
@@ -154,16 +156,18 @@ class Tab {
   ): void | Promise<void> {
     const { time, edges, tally, model } = this.#world;
     const { load } = this.#visit;
-    const of = (what: number) => chance(this.#seed, load.index, request, attempt, what);
-    if (attempt < TRIES && of(1) < BROKEN) {
+    if (attempt < TRIES && this.#chance(request, attempt, 1) < BROKEN) {
       const again = () => this.#ask(uri, referer, kept, request, attempt + 1, done);
       time.at(time.now + RETRY_MS, again);
       return undefined;
     }
-    const moved = of(2) < ELSEWHERE ? 1 + Math.floor(of(3) * (edges.length - 1)) : 0;
+    const moves = this.#chance(request, attempt, 2) < ELSEWHERE;
+    const moved = moves
+      ? 1 + Math.floor(this.#chance(request, attempt, 3) * (edges.length - 1))
+      : 0;
     const edge = edges[(load.edge + moved) % edges.length];
     const asked = { uri, cookies: this.#cookies(), referer };
-    const back = NEAR_MS + of(4) * FAR_MS;
+    const back = NEAR_MS + this.#chance(request, attempt, 4) * FAR_MS;
     return edge?.answer(asked, (answered) => {
       const body = answered.found?.body;
       tally.request(answered.hit, body === kept?.body ? 0 : (body?.bytes ?? 0), model.cost(uri));
@@ -172,7 +176,13 @@ class Tab {
     });
   }
 
+  // A method: a function made for each request would take more time than what it does.
+  #chance(request: number, attempt: number, what: number): number {
+    return chance(this.#seed, this.#visit.load.index, request, attempt, what);
+  }
+
   #cookies(): ReadonlyMap<string, string> {
+    if (this.#browser.cookies.size === 0) return NONE;
     const now = this.#world.time.now;
     const sent = new Map<string, string>();
     for (const [name, { value, until }] of this.#browser.cookies) {

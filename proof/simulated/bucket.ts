@@ -1,10 +1,11 @@
 import type { Kind } from '../../bench/prices.ts';
 import type { Body } from './sites/body.ts';
 
-/** What stands under a key from some moment on; nothing: it was deleted. */
+/** What stands under a key from some moment on; no body: it was deleted. There are hundreds of thousands of these. */
 interface State {
   readonly at: number;
   readonly body: Body | undefined;
+  before: State | undefined;
 }
 
 export interface Found {
@@ -29,26 +30,23 @@ export class Bucket {
   readonly requests = new Requests();
   /** Of the edges. */
   gets = 0;
-  readonly #states = new Map<string, State[]>();
+  /** The last one of each key. */
+  readonly #states = new Map<string, State>();
   /** Keys that ever were, by what stands before the first slash. */
   readonly #folders = new Map<string, string[]>();
 
   write(key: string, body: Body, at: number): void {
-    this.#set(key, { at, body });
+    this.#set(key, at, body);
   }
 
   remove(key: string, at: number): void {
-    this.#set(key, { at, body: undefined });
+    this.#set(key, at, undefined);
   }
 
   read(key: string, at: number): Found | undefined {
-    const states = this.#states.get(key);
-    if (states === undefined) return undefined;
-    for (let index = states.length - 1; index >= 0; index -= 1) {
-      const { at: since, body } = states[index] as State;
-      if (since <= at) return body && { body, modified: since };
-    }
-    return undefined;
+    let state = this.#states.get(key);
+    while (state && state.at > at) state = state.before;
+    return state?.body && { body: state.body, modified: state.at };
   }
 
   holds(prefix: string, at: number): boolean {
@@ -62,18 +60,21 @@ export class Bucket {
     return this.#folders.get(folderOf(prefix))?.filter(isThere).sort() ?? [];
   }
 
-  #set(key: string, state: State): void {
-    const states = this.#states.get(key);
-    if (states === undefined) {
-      this.#states.set(key, [state]);
+  #set(key: string, at: number, body: Body | undefined): void {
+    let after: State | undefined;
+    let before = this.#states.get(key);
+    if (before === undefined) {
       const folder = this.#folders.get(folderOf(key));
       if (folder) folder.push(key);
       else this.#folders.set(folderOf(key), [key]);
-      return;
     }
-    let place = states.length;
-    while (place > 0 && (states[place - 1] as State).at > state.at) place -= 1;
-    states.splice(place, 0, state);
+    while (before && before.at > at) {
+      after = before;
+      before = before.before;
+    }
+    const state = { at, body, before };
+    if (after) after.before = state;
+    else this.#states.set(key, state);
   }
 }
 

@@ -1,7 +1,8 @@
 import { seedOf } from './chance.ts';
-import type { Way } from './models/model.ts';
+import type { Site, Way } from './models/model.ts';
 import { CANDIDATES, WAYS } from './models/ways.ts';
 import { DURATION, RELEASES } from './pipelines.ts';
+import { ShippedPlans } from './shipped/plans.ts';
 import { ShippedRouter } from './shipped/router.ts';
 import { type Findings, simulate, sumOf } from './simulate.ts';
 import type { Tree } from './sites/body.ts';
@@ -47,10 +48,10 @@ export async function blocksOf(
       if (chosen.length === 0) continue;
       progress(`A ${size.name} site, ${hashed ? 'hashed' : 'not hashed'}`);
       const trees = historyOf(size, RELEASES, hashed);
-      const router = new ShippedRouter();
+      const site = { hashed, router: new ShippedRouter(), plans: new ShippedPlans() };
       const rows: Row[] = [];
       for (const way of chosen) {
-        const byDelay = await findingsOf(way, size, hashed, trees, router, loads, seed);
+        const byDelay = await findingsOf(way, size, site, trees, loads, seed);
         rows.push({ way, findings: sumOf(byDelay), byDelay });
       }
       blocks.push({ size, hashed, rows });
@@ -62,9 +63,8 @@ export async function blocksOf(
 async function findingsOf(
   way: Way,
   size: SiteSize,
-  hashed: boolean,
+  site: Site,
   built: readonly Tree[],
-  router: ShippedRouter,
   loads: number,
   seed: number,
 ): Promise<Findings[]> {
@@ -75,7 +75,7 @@ async function findingsOf(
     const own = seedOf(seed, number);
     const traffic = trafficOf(size, Math.ceil(loads / DELAYS.length), DURATION, EDGES, own);
     const scene = { trees, traffic, edges: EDGES, delays, seed: own };
-    all.push(await simulate(way.model({ hashed, router }), scene));
+    all.push(await simulate(way.model(site), scene));
   }
   return all;
 }

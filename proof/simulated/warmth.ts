@@ -3,7 +3,7 @@ import type { Reference, Tree } from './sites/body.ts';
 import type { World } from './world.ts';
 
 /** Visits to come that are looked at when an edge changes to another release. */
-const VISITS = 40;
+const VISITS = 25;
 
 /** What of the requests that a release's visitors make at once is in an edge's cache. */
 interface Warm {
@@ -22,6 +22,7 @@ export class Warmth {
   torn = 0;
   states = 0;
   readonly #world: World;
+  readonly #eager = new WeakMap<Tree, Map<string, string[]>>();
 
   constructor(world: World) {
     this.#world = world;
@@ -54,10 +55,13 @@ export class Warmth {
   /** What the next visitors ask for at once, if they get that release. */
   #requests(release: number): string[] {
     const tree = this.#world.treeOf(release);
-    return this.#visits().flatMap((uri) => [
-      uri,
-      ...eager(tree, fileOf(uri)).map((path) => `/${path}`),
-    ]);
+    const known = this.#eager.get(tree) ?? new Map<string, string[]>();
+    this.#eager.set(tree, known);
+    return this.#visits().flatMap((uri) => {
+      const uris = known.get(uri) ?? [uri, ...eager(tree, fileOf(uri)).map((path) => `/${path}`)];
+      known.set(uri, uris);
+      return uris;
+    });
   }
 
   #visits(): string[] {

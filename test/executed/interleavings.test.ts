@@ -12,8 +12,8 @@ const stage = aStage();
 /** How much is explored: more for a longer look. The defaults take less than a minute. */
 const { EXPLORE_SCHEDULES } = process.env;
 const SCHEDULES = Number(EXPLORE_SCHEDULES ?? 240);
-const SCHEDULES_OF_LARGE = EXPLORE_SCHEDULES === undefined ? 30 : SCHEDULES;
-const RUNS = Number(process.env.EXPLORE_RUNS ?? 30);
+const SCHEDULES_OF_LARGE = EXPLORE_SCHEDULES === undefined ? 15 : SCHEDULES;
+const RUNS = Number(process.env.EXPLORE_RUNS ?? 12);
 /** To see a failure again: the seed that its message names. */
 const SEED =
   process.env.EXPLORE_SEED === undefined ? {} : { seed: Number(process.env.EXPLORE_SEED) };

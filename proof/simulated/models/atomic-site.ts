@@ -1,8 +1,7 @@
 import { follow, goLive, Journal, promote } from '../../../lambda/promote/promote.ts';
 import type { Outcome } from '../../../lambda/shared/job.ts';
 import { pointerText, readPointer } from '../../../lambda/shared/pointer.ts';
-import { type Changes, VALUE_BYTES } from '../../../lambda/shared/store.ts';
-import { planRelease } from '../../../lambda/upload/plan.ts';
+import type { Changes } from '../../../lambda/shared/store.ts';
 import {
   LIVE_KEY,
   type Manifest,
@@ -10,9 +9,9 @@ import {
   matchesPattern,
   releaseId,
   releasePrefix,
-  releaseTime,
 } from '../../../lib/release/contract.ts';
 import { FILES_A_SECOND, NEXT_STAGE_MS, type Pipelines } from '../pipelines.ts';
+import type { ShippedPlans } from '../shipped/plans.ts';
 import {
   CONTINUED_MS,
   clockOf,
@@ -40,6 +39,7 @@ export type Fault =
 
 export interface AtomicSiteOptions {
   readonly router: ShippedRouter;
+  readonly plans: ShippedPlans;
   /** The config's `immutable`. */
   readonly immutable: readonly string[];
   readonly fault?: Fault | undefined;
@@ -63,6 +63,7 @@ export class AtomicSite implements Model {
   protected readonly options: AtomicSiteOptions;
   readonly #pooled = new Map<string, boolean>();
   readonly #releases = new Map<string, number>();
+  readonly #manifests = new Map<string, Manifest>();
   #records: Pages | undefined;
   #ledger: Pages | undefined;
   #jobs = 0;
@@ -122,7 +123,7 @@ export class AtomicSite implements Model {
     const { manifest } = this.#plan(world, 0, undefined);
     const tree = world.treeOf(0);
     for (const { key, path } of manifest.files) world.bucket.write(key, tree.get(path) as Body, 0);
-    this.#records.begin(manifest.id, JSON.stringify(manifest));
+    this.#records.begin(manifest.id, this.options.plans.textOf(manifest));
     const changes = this.changesOf(new Map([[LIVE_KEY, pointerText(manifest.pointer)]]));
     for (const [key, value] of changes) world.store.begin(key, value as string);
   }
@@ -175,9 +176,9 @@ export class AtomicSite implements Model {
     bucket.requests.add('PUT', 2);
     bucket.requests.add('GET');
     bucket.requests.add('store read');
-    const live = store.items.get(LIVE_KEY);
-    const page = live && (await this.#recordsOf().read(readPointer(live)?.id ?? ''));
-    const plan = this.#plan(world, release, page ? (JSON.parse(page.text) as Manifest) : undefined);
+    const live = readPointer(store.items.get(LIVE_KEY) ?? '')?.id ?? '';
+    await this.#recordsOf().read(live);
+    const plan = this.#plan(world, release, this.#manifests.get(live));
     if (plan.problems.length > 0) throw new Error(plan.problems.join('\n'));
     const files = [...plan.pool, ...plan.put, ...plan.copy];
     const written = fails ? files.slice(0, Math.ceil(files.length * FAILS_AT)) : files;
@@ -186,7 +187,8 @@ export class AtomicSite implements Model {
     const writing = this.#write(world, release, written);
     if (this.options.fault !== 'flip before upload') await writing;
     if (fails) throw new Error(`release ${release}: the upload failed`);
-    await this.#recordsOf().write(plan.manifest.id, JSON.stringify(plan.manifest), undefined);
+    const { id } = plan.manifest;
+    await this.#recordsOf().write(id, this.options.plans.textOf(plan.manifest), undefined);
     bucket.requests.add('PUT');
     return plan.manifest;
   }
@@ -195,21 +197,10 @@ export class AtomicSite implements Model {
     const revision = `r${release}`;
     const id = releaseId(new Date(EPOCH + world.time.now), revision);
     this.#releases.set(id, release);
-    return planRelease({
-      id,
-      revision,
-      createdAt: releaseTime(id),
-      files: [...world.treeOf(release)].map(([path, { bytes, sha256, type }]) => ({
-        path,
-        size: bytes,
-        sha256,
-        type,
-      })),
-      live,
-      immutable: this.options.immutable,
-      addressing: {},
-      limits: { pointerBytes: VALUE_BYTES, rebaseShare: 1 },
-    });
+    const { plans, immutable } = this.options;
+    const plan = plans.plan(id, revision, world.treeOf(release), live, immutable);
+    this.#manifests.set(id, plan.manifest);
+    return plan;
   }
 
   async #write(world: World, release: number, files: readonly ManifestFile[]) {

@@ -1,4 +1,5 @@
 import type { Pipelines } from '../pipelines.ts';
+import type { ShippedPlans } from '../shipped/plans.ts';
 import type { ShippedRouter } from '../shipped/router.ts';
 import type { Tree } from '../sites/body.ts';
 import type { View } from '../store.ts';
@@ -75,6 +76,7 @@ export interface Site {
   /** Whether files that change have names that change. */
   readonly hashed: boolean;
   readonly router: ShippedRouter;
+  readonly plans: ShippedPlans;
 }
 
 /** A model by the name that the table has for it. */

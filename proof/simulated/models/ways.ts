@@ -15,7 +15,7 @@ export const atomicSite: Way = {
   option: 'atomic-site',
   sources: [],
   assumes: [],
-  model: ({ router, hashed }) => new AtomicSite({ router, immutable: immutableOf(hashed) }),
+  model: ({ hashed, ...shipped }) => new AtomicSite({ ...shipped, immutable: immutableOf(hashed) }),
 };
 
 const ours = { sources: [], assumes: [] };
@@ -26,7 +26,7 @@ const fingerprint: Way = {
   name: 'atomic-site, fingerprint',
   option: 'fingerprint',
   prepare: (trees) => fingerprinted(trees),
-  model: ({ router }) => new AtomicSite({ router, immutable: [FINGERPRINTED] }),
+  model: ({ router, plans }) => new AtomicSite({ router, plans, immutable: [FINGERPRINTED] }),
 };
 
 const fingerprintImports: Way = {
@@ -43,21 +43,23 @@ const pageCookie: Way = {
   ...ours,
   name: 'atomic-site, page cookie of a minute',
   option: 'page-cookie',
-  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, MINUTE),
+  model: ({ hashed, ...shipped }) =>
+    new PageCookie({ ...shipped, immutable: immutableOf(hashed) }, MINUTE),
 };
 
 const pageCookieDay: Way = {
   ...ours,
   name: 'atomic-site, page cookie of a day',
   option: 'page-cookie-day',
-  model: ({ router, hashed }) => new PageCookie({ router, immutable: immutableOf(hashed) }, DAY),
+  model: ({ hashed, ...shipped }) =>
+    new PageCookie({ ...shipped, immutable: immutableOf(hashed) }, DAY),
 };
 
 const both: Way = {
   ...fingerprintImports,
   name: 'atomic-site, both, of a day',
   option: 'both',
-  model: ({ router }) => new PageCookie({ router, immutable: [FINGERPRINTED] }, DAY),
+  model: ({ router, plans }) => new PageCookie({ router, plans, immutable: [FINGERPRINTED] }, DAY),
 };
 
 export const WAYS: readonly Way[] = [

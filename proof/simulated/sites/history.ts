@@ -1,4 +1,12 @@
-import { Bodies, type Body, hashOf, markReleases, type Reference, type Tree } from './body.ts';
+import {
+  Bodies,
+  type Body,
+  type How,
+  hashOf,
+  markReleases,
+  type Reference,
+  type Tree,
+} from './body.ts';
 
 export interface SiteSize {
   readonly name: string;
@@ -86,6 +94,13 @@ class Versions {
 
 function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: boolean): Tree {
   const tree = new Map<string, Body>();
+  // One of each, since a large site would have a million.
+  const references = new Map<string, Reference>();
+  const named = (path: string, how: How): Reference => {
+    const known = references.get(`${how} ${path}`) ?? { path, how };
+    references.set(`${how} ${path}`, known);
+    return known;
+  };
   /** @returns its path. */
   const add = (
     name: string,
@@ -93,10 +108,10 @@ function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: bool
     extension: string,
     version: number,
     bytes: number,
-    references: readonly Reference[] = [],
+    names: readonly Reference[] = [],
   ): string => {
-    const text = `${version} ${references.map(({ path }) => path).join(' ')}`;
-    const body = bodies.of(name, text, bytes, TYPES[extension] as string, () => references);
+    const text = `${version} ${names.map(({ path }) => path).join(' ')}`;
+    const body = bodies.of(name, text, bytes, TYPES[extension] as string, () => names);
     const path = hashed
       ? `assets/${name}-${hashOf(body.text)}.${extension}`
       : `${folder}/${name}.${extension}`;
@@ -131,11 +146,11 @@ function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: bool
     const text = `${version} ${style} ${script} ${own} ${image} ${next}`;
     const path = page === 0 ? 'index.html' : `section-${section}/page-${page}/index.html`;
     const body = bodies.of(`page ${page}`, text, BYTES.page, HTML, () => [
-      { path: style, how: 'markup' },
-      { path: script, how: 'markup' },
-      { path: own, how: 'markup' },
-      { path: image, how: 'markup' },
-      { path: next, how: 'late markup' },
+      named(style, 'markup'),
+      named(script, 'markup'),
+      named(own, 'markup'),
+      named(image, 'markup'),
+      named(next, 'late markup'),
     ]);
     tree.set(path, body);
   }
