@@ -146,7 +146,7 @@ describe('whatever became of a site, each pointer leads every path to its own re
     };
     await fc.assert(
       fc.asyncProperty(history, (input) => expectWhole(input, keyOf)),
-      runs(300),
+      runs(150),
     );
   }, 60_000);
 });

@@ -105,7 +105,7 @@ describe('an artifact is published as it is, or refused before anything is writt
         const artifact = await openOrRefuse(cut === null ? zip : zip.subarray(0, cut));
         if (artifact) await expectSound(artifact);
       }),
-      runs(300),
+      runs(150),
     );
   });
 

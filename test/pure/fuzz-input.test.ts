@@ -89,7 +89,7 @@ describe('an event of a job', () => {
           expect(told.join(' ')).not.toContain(SECRET);
         },
       ),
-      runs(500),
+      runs(250),
     );
   });
 });

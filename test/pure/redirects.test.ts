@@ -256,7 +256,7 @@ describe('Netlify’s own matcher', () => {
           }
         },
       ),
-      runs(150),
+      runs(80),
     );
   });
 });
