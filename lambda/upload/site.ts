@@ -49,23 +49,13 @@ export class Site {
   /** Whether there is a file for a path as it stands in a URL. */
   has(pathname: string): boolean {
     if (pathname.length > ADDRESS_CHARACTERS) return false;
-    let known = this.#known.get(pathname);
-    if (known === undefined) {
-      known = this.#answers(pathname);
-      if (this.#known.size >= 10_000) this.#known.clear();
-      this.#known.set(pathname, known);
-    }
-    return known;
+    return remembered(this.#known, pathname, () => this.#answers(pathname));
   }
 
   /** The file outside the pool that stands at its own name there, so no page; nothing if there is none. */
   fileAt(pathname: string): string | undefined {
     if (pathname.length > ADDRESS_CHARACTERS) return undefined;
-    if (this.#files.has(pathname)) return this.#files.get(pathname);
-    const file = this.#fileAt(pathname);
-    if (this.#files.size >= 10_000) this.#files.clear();
-    this.#files.set(pathname, file);
-    return file;
+    return remembered(this.#files, pathname, () => this.#fileAt(pathname));
   }
 
   #fileAt(pathname: string): string | undefined {
@@ -105,6 +95,15 @@ export class Site {
     const address = this.addressOf(found);
     return this.has(address) ? address : `/${encodeURI(found)}`;
   }
+}
+
+/** What was answered before, or is now. Forgets all of it rather than to grow without an end. */
+function remembered<T>(answers: Map<string, T>, pathname: string, answer: () => T): T {
+  if (answers.has(pathname)) return answers.get(pathname) as T;
+  if (answers.size >= 10_000) answers.clear();
+  const now = answer();
+  answers.set(pathname, now);
+  return now;
 }
 
 /** The path of a file, from a path as it stands in a URL; nothing if that is malformed. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { COPIES_PATTERN, type FingerprintSettings } from '../release/contract.ts';
+import { COPIES_PATTERN, type FingerprintSettings, hasHashSource } from '../release/contract.ts';
 
 /** Off by default: a site that hashes its names needs none of it. */
 export const fingerprint = v.optional(
@@ -28,7 +28,7 @@ export const fingerprintSettings = ({
 }: Checked): FingerprintSettings | undefined =>
   fingerprint === true
     ? {
-        policyHashes: /'sha(?:256|384|512)-/i.test(headers.contentSecurityPolicy),
+        policyHashes: hasHashSource(headers.contentSecurityPolicy),
         hosts: domain ? [domain.name, ...domain.aliases] : [],
       }
     : undefined;

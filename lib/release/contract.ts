@@ -55,6 +55,11 @@ export const RULES_PREFIX = 'rules/';
  */
 export const COPIES_PATTERN = '*.pinned-*';
 
+const HASH_SOURCE = /'sha(?:256|384|512)-/i;
+
+/** Whether a content security policy allows styles or scripts by their hash. */
+export const hasHashSource = (policy: string): boolean => HASH_SOURCE.test(policy);
+
 /** How the upload gives files with fixed names a copy. */
 export interface FingerprintSettings {
   /** Whether the content security policy of the pages allows styles or scripts by their hash. */

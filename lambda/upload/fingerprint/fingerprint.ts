@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
-import type { FingerprintSettings } from '../../../lib/release/contract.ts';
+import { type FingerprintSettings, hasHashSource } from '../../../lib/release/contract.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { Failure } from '../../shared/failure.ts';
 import { isPage } from '../content-type.ts';
@@ -14,7 +14,7 @@ import { componentsOf } from './components.ts';
 import { type Edits, spliced, type Values } from './edits.ts';
 import { ALGORITHMS, integrityOf } from './integrity.ts';
 import { copyOf, TAG_CHARACTERS, tagText } from './places.ts';
-import { hasHashSource, type Scan, scan } from './scan.ts';
+import { type Scan, scan } from './scan.ts';
 
 export interface FingerprintInput extends SiteRules {
   readonly files: readonly ArtifactFile[];

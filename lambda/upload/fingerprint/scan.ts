@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import pMap from 'p-map';
-import type { FingerprintSettings } from '../../../lib/release/contract.ts';
+import { type FingerprintSettings, hasHashSource } from '../../../lib/release/contract.ts';
 import { isPage } from '../content-type.ts';
 import {
   type Inline,
@@ -208,10 +208,6 @@ class Found {
     };
   }
 }
-
-const HASH_SOURCE = /'sha(?:256|384|512)-/i;
-
-export const hasHashSource = (policy: string): boolean => HASH_SOURCE.test(policy);
 
 /** What browsers run; everything else in a script element is data. */
 const RUNS = /^(?:module|(?:text|application)\/(?:x-)?(?:java|ecma)script.*)?$/;

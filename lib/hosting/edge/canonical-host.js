@@ -5,7 +5,7 @@
 export function canonicalHost(request) {
   const name = SETTINGS.canonicalHost;
   const host = request.headers.host ? request.headers.host.value.toLowerCase() : '';
-  if (host === SETTINGS.canonicalHost) return '';
+  if (host === name) return '';
   // Some clients write the port that is understood, and would be sent round in circles for it.
   if (host.replace(/:\d*$/, '') === name) return '';
   return `https://${name}`;

@@ -84,14 +84,15 @@ function digestOf(crypto, text, encoding) {
 }
 
 // The first line that matches, unless the rule that is known comes before it: `number from to status`. A value may have no line.
-function firstIn(value, address, parts, known) {
+// `asked` is the address in the spelling of the rules; of patterns its parts, beside `parts` as they were asked for.
+function firstIn(value, asked, parts, known) {
   const lines = value.split('\n');
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i].split(' ');
     if (line.length < 4) return undefined;
     if (known && known.number < Number(line[0])) return known;
     const from = line[1].slice(1);
-    const taken = parts ? takenBy(from.split('/'), parts, address) : from === address && {};
+    const taken = parts ? takenBy(from.split('/'), parts, asked) : from === asked && {};
     if (taken) return { number: Number(line[0]), to: line[2], status: line[3], taken: taken };
   }
 }
