@@ -66,7 +66,7 @@ export async function unfreeze(
     await agreeTo(kept, question, now, operator, otherwise);
   }
   // What was pushed since goes live by itself, and maybe just now.
-  const published = unfrozen(kept, await publish(kept, { onlyForward: true }, operator));
+  const published = unfrozen(kept, await publish(kept, { mayGoBack: async () => false }, operator));
   await notifyOfPromotion(published, operator);
   const { text, json } = await publishedAnswer(published, operator);
   return { text, json: { ended: ended ?? null, promoted: json } };

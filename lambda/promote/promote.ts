@@ -10,7 +10,7 @@ import type { Clock } from '../shared/clock.ts';
 import { byExecution } from '../shared/execution.ts';
 import { classify, Failure, failureFrom, isBusy, sentenceOf } from '../shared/failure.ts';
 import type { Job, Outcome } from '../shared/job.ts';
-import { addState, notNoted, type StateEntry } from '../shared/ledger.ts';
+import { addState, notNoted, readEntry, type StateEntry } from '../shared/ledger.ts';
 import { logged } from '../shared/log.ts';
 import { isManifest, manifestOf, recordOf } from '../shared/manifest.ts';
 import type { PageStore } from '../shared/page-store.ts';
@@ -65,7 +65,8 @@ const WAY_BACK_MS = 15_000;
 /**
  * Makes the release that the job names the live one, watches the site until it answers with it, and
  * brings the error page after. A release that does not come up is taken back. Doing it again, by a
- * redelivered event or a retry of the stage, ends in the same state.
+ * redelivered event or a retry of the stage, ends in the same state. A release that was uploaded later stays
+ * live, unless a rollback of the stage asks.
  *
  * @throws Failure that says how far it came and what visitors get.
  */
@@ -79,7 +80,9 @@ export async function promote(
   const journal = new Journal(byExecution(execution), ports, clock, invocation);
   let token: Token;
   if (job.continuationToken === undefined) {
-    const begun = await goLive(releaseId, ports, journal, clock, invocation);
+    const mayGoBack = async (signal: AbortSignal) =>
+      !(await isUploadOf(execution, releaseId, ports, signal));
+    const begun = await goLive(releaseId, ports, journal, clock, invocation, { mayGoBack });
     if (begun.kind === 'frozen') return kept(releaseId, begun);
     token = begun.token;
   } else {
@@ -222,6 +225,21 @@ async function publishable(
     throw unfit(`has no index.html, so visitors would find no start page. ${UNCHANGED}`);
   }
   return record;
+}
+
+/**
+ * Whether that execution uploaded the release; yes if it is not known. If so, its event was delivered again after a later
+ * one had published. A rollback of the stage is an execution of its own, with the variables of an earlier one.
+ */
+async function isUploadOf(
+  execution: string | undefined,
+  id: string,
+  { ledger }: PromotePorts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const page = execution === undefined ? undefined : await ledger.read(id, signal);
+  const by = page && readEntry(page.text, id)?.execution;
+  return by === undefined || by === execution;
 }
 
 function kept(id: string, { freeze: { by, reason, at }, liveId }: Frozen): Outcome {

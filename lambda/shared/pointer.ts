@@ -6,6 +6,7 @@ import {
   PREVIOUS_KEY,
   RELEASE_ID,
   RULES,
+  releaseTime,
 } from '../../lib/release/contract.ts';
 import { Failure } from './failure.ts';
 import { freezeText, readFreeze } from './freeze.ts';
@@ -21,11 +22,11 @@ export interface FlipOptions {
   /** Freezes publishing in the same write: who goes back wants to stay there. */
   readonly freeze?: Freeze;
   /**
-   * Whether a newer release that is live stays so: for who decided before it went live.
+   * Asked where a release that was uploaded later is live: whoever decided before that release was, leaves it so.
    *
-   * @default false
+   * @default it goes live whatever is
    */
-  readonly onlyForward?: boolean;
+  readonly mayGoBack?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** What is to go live. */
@@ -68,13 +69,13 @@ export interface Frozen {
  * sure that no write made after a yes is still to come.
  *
  * @throws Error of the last try when the time is over; any other error of the store, or of
- * `pointerOf`, at once; Failure for `onlyForward`.
+ * `pointerOf` or `mayGoBack`, at once; Failure if it may not go back.
  */
 export async function flip(
   pointerOf: (signal: AbortSignal) => Promise<Target>,
   store: PointerStore,
   time: StoreTime,
-  { evenFrozen = false, freeze, onlyForward = false }: FlipOptions = {},
+  { evenFrozen = false, freeze, mayGoBack }: FlipOptions = {},
 ): Promise<Flip> {
   const freezing: [string, string][] = freeze ? [[FROZEN_KEY, freezeText(freeze)]] : [];
   let older: string | undefined;
@@ -98,11 +99,12 @@ export async function flip(
       return { changes, result: { kind: 'flipped', changed, previousId, older } };
     }
 
-    // An id begins with the time of its upload.
-    if (onlyForward && liveId !== undefined && liveId > target.id) {
+    const isNewer = liveId !== undefined && releaseTime(liveId) > releaseTime(target.id);
+    if (isNewer && mayGoBack && !(await mayGoBack(time.signal))) {
       throw new Failure(
         'JobFailed',
         `Release ${target.id} was not made live: release ${liveId}, which is newer, is live by now.`,
+        { externalExecutionId: target.id },
       );
     }
     const frozen = evenFrozen ? undefined : await get(FROZEN_KEY);

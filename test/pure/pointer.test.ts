@@ -51,9 +51,9 @@ test('the live release found in another way keeps the one before it', async () =
   expect(store.contents()).toEqual({ live: textOf(B), previous: textOf(A) });
 });
 
-test('only forward: a newer release stays live, an older one and a damaged pointer do not', async () => {
+test('who may not go back leaves a newer release live, but no older one and no damaged pointer', async () => {
   const store = new PointerStoreFake({ live: textOf(B) });
-  const onlyForward = { onlyForward: true };
+  const onlyForward = { mayGoBack: async () => false };
   await expect(flip(to(A), store, time(), onlyForward)).rejects.toThrow(
     `Release ${A} was not made live: release ${B}, which is newer, is live by now.`,
   );
@@ -61,6 +61,12 @@ test('only forward: a newer release stays live, an older one and a damaged point
   expect(await flip(to(C), store, time(), onlyForward)).toMatchObject({ previousId: B });
   store.write({ live: 'damaged' });
   expect(await flip(to(A), store, time(), onlyForward)).toMatchObject({ changed: true });
+});
+
+test('of two releases from the same second neither is newer', async () => {
+  const store = new PointerStoreFake({ live: textOf(`${B.slice(0, 16)}-zzzzzzz`) });
+  const onlyForward = { mayGoBack: async () => false };
+  expect(await flip(to(B), store, time(), onlyForward)).toMatchObject({ changed: true });
 });
 
 test('a pointer that somebody damaged is replaced and kept for the operator to see', async () => {

@@ -136,6 +136,40 @@ test('doing it twice ends in the same state, with the same variables', async () 
   expect([pointer.contents(), ledger.states(A), ledger.states(B)]).toEqual(state);
 });
 
+describe('a release that was uploaded later is live', () => {
+  const uploadedBy = (execution: string | undefined, ledger: LedgerFake) =>
+    ledger.put(B, JSON.stringify({ ...ledger.entry(B), ...(execution && { execution }) }));
+  const published = async (execution?: string) => {
+    const made = aSite();
+    await made.run();
+    uploadedBy(execution, made.ledger);
+    await made.run(`{"releaseId":"${C}","execution":"e-2"}`);
+    return made;
+  };
+
+  test.each([
+    ['of the execution that uploaded the release', 'e-1', 'e-1'],
+    ['that says nothing of its execution', undefined, 'e-1'],
+    ['of a release that knows no execution', 'e-1', undefined],
+  ])('an event %s comes too late and changes nothing', async (_, asking, uploaded) => {
+    const { run, pointer, errorPages } = await published(uploaded);
+    await expect(run(JSON.stringify({ releaseId: B, execution: asking }))).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: `Release ${B} was not made live: release ${C}, which is newer, is live by now.`,
+    });
+    expect(pointer.contents()).toMatchObject({ live: textOf(C), previous: textOf(B) });
+    expect(errorPages.at(-1)).toBe(`releases/${C}/404.html`);
+  });
+
+  test('a rollback of the stage, which is an execution of its own, goes back', async () => {
+    const { run, pointer } = await published('e-1');
+    expect(await run(`{"releaseId":"${B}","execution":"e-3"}`)).toMatchObject({
+      outputVariables: { releaseId: B, previousReleaseId: C },
+    });
+    expect(pointer.contents()).toMatchObject({ live: textOf(B), previous: textOf(C) });
+  });
+});
+
 test('the first release has none before it, and says so in a variable that is always set', async () => {
   const { run } = aSite({ pointer: new PointerStoreFake() });
   expect(await run()).toMatchObject({

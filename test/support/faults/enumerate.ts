@@ -127,6 +127,11 @@ async function recover(
   }
   if (next.invariants.violation)
     return after('the next push', next.invariants.violation.what, next);
+  if (typeof pushed === 'string' && ending.jobs.length > 0) {
+    await scenario.run(next, ids, jobId);
+    const late = idOf(next.state.contents.items.live);
+    if (late !== pushed) return after('the event once more', `${late} is live`, next);
+  }
   return after('the day after', await theDayAfter(next, seen), next);
 }
 
