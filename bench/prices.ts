@@ -1,5 +1,5 @@
 /**
- * US dollars in us-east-1, pay as you go, nothing free taken off: those of the README's table, and what that leaves out
+ * US dollars in us-east-1, pay as you go, nothing free taken off: those of the table in docs/costs.md, and what that leaves out
  * (reads from S3; Lambda on Arm) from the same kind of sources.
  */
 const PER_REQUEST = {

@@ -59,7 +59,7 @@ On AWS the stack is found by its name, with the credentials that the AWS SDK fin
 profile, SSO. promote, rollback, approve, unfreeze --promote and prune ask before they act; --yes answers.
 
 --json writes one JSON document to standard output; everything else goes to standard error. An
-error writes no document: its text is on standard error. The README says what is in it.
+error writes no document: its text is on standard error. docs/operating.md says what is in it.
 
 Words behind another -- are no options: freeze -- -v is broken
 

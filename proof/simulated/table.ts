@@ -2,7 +2,7 @@ import type { Source, Way } from './models/model.ts';
 import type { Block, Row } from './rows.ts';
 import { dollarsOf, type Findings } from './simulate.ts';
 
-/** US dollars for a million, as in the README's table. */
+/** US dollars for a million, as in the table in docs/costs.md. */
 const FUNCTION_DOLLARS = 0.1;
 const READ_DOLLARS = 0.03;
 
