@@ -68,7 +68,7 @@ async function findingsOf(
   loads: number,
   seed: number,
 ): Promise<Findings[]> {
-  const trees = way.prepare?.(built) ?? built;
+  const trees = (await way.prepare?.(built)) ?? built;
   const all: Findings[] = [];
   for (const [number, delays] of DELAYS.entries()) {
     // Not the way's: they all meet the same.

@@ -86,7 +86,7 @@ describe('the command line', () => {
         message: [
           '--seed: got 4e9; use a whole number from 0 to 2147483647',
           '--loads: got 1e9; use a whole number from 30 to 10000000',
-          '--only: got tiny; use small, medium, large, copy-then-invalidate, assets-first, prefix-delete, prefix-cookie, atomic-site, fingerprint, fingerprint-imports, page-cookie, page-cookie-day, both',
+          '--only: got tiny; use small, medium, large, copy-then-invalidate, assets-first, prefix-delete, prefix-cookie, atomic-site, fingerprint, page-cookie, page-cookie-day, both',
           '--write: got it with --seed, --loads or --only; leave those out, since docs/proof.md shows the defaults',
         ].join('\n'),
       }),

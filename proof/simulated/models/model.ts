@@ -89,6 +89,6 @@ export interface Way {
   /** What the model takes for granted where no source says it. */
   readonly assumes: readonly string[];
   /** What happens to the files of a build before they are uploaded; missing: nothing. */
-  prepare?(trees: readonly Tree[]): Tree[];
+  prepare?(trees: readonly Tree[]): Promise<Tree[]>;
   model(site: Site): Model;
 }

@@ -1,4 +1,5 @@
-import { FINGERPRINTED, fingerprinted } from '../sites/fingerprint.ts';
+import { COPIES_PATTERN } from '../../../lib/release/contract.ts';
+import { fingerprinted } from '../sites/fingerprint.ts';
 import { assetsFirst } from './assets-first.ts';
 import { AtomicSite } from './atomic-site.ts';
 import { copyThenInvalidate } from './copy-then-invalidate.ts';
@@ -20,20 +21,12 @@ export const atomicSite: Way = {
 
 const ours = { sources: [], assumes: [] };
 
-/** Ways that are thought about for sites that do not hash; for the others they change nothing. */
 const fingerprint: Way = {
   ...ours,
-  name: 'atomic-site, fingerprint',
+  name: 'atomic-site, fingerprint: true',
   option: 'fingerprint',
-  prepare: (trees) => fingerprinted(trees),
-  model: ({ router, plans }) => new AtomicSite({ router, plans, immutable: [FINGERPRINTED] }),
-};
-
-const fingerprintImports: Way = {
-  ...fingerprint,
-  name: 'atomic-site, fingerprint, import() too',
-  option: 'fingerprint-imports',
-  prepare: (trees) => fingerprinted(trees, ['fetch']),
+  prepare: fingerprinted,
+  model: ({ router, plans }) => new AtomicSite({ router, plans, immutable: [COPIES_PATTERN] }),
 };
 
 const MINUTE = 60;
@@ -56,10 +49,10 @@ const pageCookieDay: Way = {
 };
 
 const both: Way = {
-  ...fingerprintImports,
+  ...fingerprint,
   name: 'atomic-site, both, of a day',
   option: 'both',
-  model: ({ router, plans }) => new PageCookie({ router, plans, immutable: [FINGERPRINTED] }, DAY),
+  model: ({ router, plans }) => new PageCookie({ router, plans, immutable: [COPIES_PATTERN] }, DAY),
 };
 
 export const WAYS: readonly Way[] = [
@@ -70,10 +63,5 @@ export const WAYS: readonly Way[] = [
   atomicSite,
 ];
 
-export const CANDIDATES: readonly Way[] = [
-  fingerprint,
-  fingerprintImports,
-  pageCookie,
-  pageCookieDay,
-  both,
-];
+/** For sites whose files have fixed names: an option, and what was thought of; for the others they change nothing. */
+export const CANDIDATES: readonly Way[] = [fingerprint, pageCookie, pageCookieDay, both];

@@ -25,8 +25,9 @@ export interface Reference {
 export class Body {
   /** What it is for, whatever its path: `page 7`, `style`. */
   readonly name: string;
-  /** Two bodies with the same text are the same bytes. */
+  /** What stands in the file as far as it is told here: real HTML, CSS and JavaScript. */
   readonly text: string;
+  /** What the file has altogether. */
   readonly bytes: number;
   readonly type: string;
   readonly references: readonly Reference[];
@@ -58,11 +59,10 @@ export class Body {
 /** One release's files by path. */
 export type Tree = ReadonlyMap<string, Body>;
 
-/** Makes each body once, however many releases hold it: who compares bodies compares bytes. */
+/** Makes each body once, however many releases hold it: who compares bodies compares bytes. No two files have the same. */
 export class Bodies {
   readonly #known = new Map<string, Body>();
 
-  /** @param text what tells these bytes from all others of that name; `references` are part of them. */
   of(
     name: string,
     text: string,
@@ -70,11 +70,10 @@ export class Bodies {
     type: string,
     references: () => readonly Reference[],
   ): Body {
-    const whole = `${name} ${text}`;
-    const known = this.#known.get(whole);
+    const known = this.#known.get(text);
     if (known) return known;
-    const body = new Body(name, whole, bytes, type, references());
-    this.#known.set(whole, body);
+    const body = new Body(name, text, bytes, type, references());
+    this.#known.set(text, body);
     return body;
   }
 }

@@ -1,64 +1,64 @@
-import { Bodies, type Body, type How, hashOf, markReleases, type Tree } from './body.ts';
+import { Readable } from 'node:stream';
+import type { Clock } from '../../../lambda/shared/clock.ts';
+import { fingerprint } from '../../../lambda/upload/fingerprint/fingerprint.ts';
+import { COPIES_PATTERN } from '../../../lib/release/contract.ts';
+import { Bodies, type Body, markReleases, type Tree } from './body.ts';
+import { referencesIn } from './text.ts';
 
-/** Where the copies stand, as a pattern of the pool. */
-export const FINGERPRINTED = '_f/*';
+const made = new WeakMap<readonly Tree[], Promise<Tree[]>>();
 
-/**
- * What an upload would make of sites whose files have fixed names: whatever pages, style sheets and static imports name
- * gets a copy in the pool under the hash of its content, and is named by that. The files stay where they were, for
- * whoever asks for them by their own names: scripts, while a page is used, and other sites.
- *
- * A model of that step, which works on real HTML. Whatever does takes this place: it is one function from the trees that
- * builds make to those that are uploaded.
- *
- * @param kept names of these kinds stay as they are
- */
-export function fingerprinted(
-  trees: readonly Tree[],
-  kept: readonly How[] = ['late import', 'fetch'],
-): Tree[] {
+/** What the upload of a site with `fingerprint: true` makes of each release, with the code that ships. */
+export function fingerprinted(trees: readonly Tree[]): Promise<Tree[]> {
+  const known = made.get(trees) ?? make(trees);
+  made.set(trees, known);
+  return known;
+}
+
+async function make(trees: readonly Tree[]): Promise<Tree[]> {
   const bodies = new Bodies();
-  const results = trees.map((tree) => fingerprintedTree(tree, bodies, kept));
+  const results: Tree[] = [];
+  for (const tree of trees) results.push(await fingerprintedTree(tree, bodies));
   markReleases(results);
   return results;
 }
 
-function fingerprintedTree(tree: Tree, bodies: Bodies, kept: readonly How[]): Tree {
-  const result = new Map<string, Body>();
-  const rewritten = new Map<Body, Body>();
-  const copies = new Map<string, string>();
+/** It asks how late it is, and has all the time there is. */
+const CLOCK: Clock = { now: () => 0, sleep: async () => {} };
 
-  const rewrite = (body: Body): Body => {
-    const known = rewritten.get(body);
-    if (known) return known;
-    const references = body.references.map(({ path, how }) => ({
-      path: kept.includes(how) ? path : copyOf(path),
-      how,
-    }));
-    const text = `${body.text} ${references.map(({ path }) => path).join(' ')}`;
-    const changed = bodies.of(body.name, text, body.bytes, body.type, () => references);
-    rewritten.set(body, changed);
-    return changed;
-  };
-  const copyOf = (path: string): string => {
-    const known = copies.get(path);
-    if (known) return known;
-    const body = rewrite(tree.get(path) as Body);
-    const copy = `_f/${hashOf(body.text)}${path.slice(path.lastIndexOf('.'))}`;
-    copies.set(path, copy);
-    result.set(copy, body);
-    return copy;
-  };
-
-  for (const [path, body] of tree) {
-    // Scripts and style sheets under their own names keep the names that they were written with.
-    const isPage = path.endsWith('.html');
-    result.set(
+async function fingerprintedTree(tree: Tree, bodies: Bodies): Promise<Tree> {
+  const { files, open, problems } = await fingerprint({
+    files: [...tree].map(([path, { text, sha256, type }]) => ({
       path,
-      isPage
-        ? rewrite(body)
-        : bodies.of(body.name, body.text, body.bytes, body.type, () => body.references),
-    );
+      size: Buffer.byteLength(text),
+      sha256,
+      type,
+    })),
+    open: async (path) => Readable.from([Buffer.from((tree.get(path) as Body).text)]),
+    immutable: [COPIES_PATTERN],
+    urls: { style: 'any', fallback: 'none' },
+    isRuled: () => false,
+    settings: { policyHashes: false, hosts: [] },
+    headers: undefined,
+    endAt: Number.POSITIVE_INFINITY,
+    clock: CLOCK,
+    signal: new AbortController().signal,
+    visitors: '',
+  });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const result = new Map<string, Body>();
+  for (const { path, original, sha256 } of files) {
+    const {
+      name,
+      text,
+      bytes,
+      type,
+      references,
+      sha256: before,
+    } = tree.get(original ?? path) as Body;
+    const is =
+      sha256 === before ? text : Buffer.concat(await (await open(path)).toArray()).toString();
+    const names = () => (is === text ? references : referencesIn(is, references));
+    result.set(path, bodies.of(name, is, bytes, type, names));
   }
   return result;
 }

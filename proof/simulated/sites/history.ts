@@ -7,6 +7,7 @@ import {
   type Reference,
   type Tree,
 } from './body.ts';
+import { textOf } from './text.ts';
 
 export interface SiteSize {
   readonly name: string;
@@ -15,6 +16,12 @@ export interface SiteSize {
   readonly sections: number;
   /** Pages whose text a release changes. */
   readonly changed: number;
+  /**
+   * Whether the scripts of sections fetch data.
+   *
+   * @default true
+   */
+  readonly fetches?: boolean;
 }
 
 export const SIZES: readonly SiteSize[] = [
@@ -110,7 +117,7 @@ function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: bool
     bytes: number,
     names: readonly Reference[] = [],
   ): string => {
-    const text = `${version} ${names.map(({ path }) => path).join(' ')}`;
+    const text = textOf(name, version, extension, names);
     const body = bodies.of(name, text, bytes, TYPES[extension] as string, () => names);
     const path = hashed
       ? `assets/${name}-${hashOf(body.text)}.${extension}`
@@ -128,10 +135,11 @@ function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: bool
     const shared = add(`shared-${section}`, 'js', 'js', version, BYTES.script);
     const chunk = add(`chunk-${section}`, 'js', 'js', version, BYTES.script);
     const data = add(`data-${section}`, 'data', 'json', version, BYTES.data);
+    const fetched: Reference[] = size.fetches === false ? [] : [{ path: data, how: 'fetch' }];
     return add(`section-${section}`, 'js', 'js', version, BYTES.script, [
       { path: shared, how: 'import' },
       { path: chunk, how: 'late import' },
-      { path: data, how: 'fetch' },
+      ...fetched,
     ]);
   });
   const images = versions.images.map((version, image) =>
@@ -139,20 +147,21 @@ function treeOf(size: SiteSize, versions: Versions, bodies: Bodies, hashed: bool
   );
 
   for (const [page, version] of versions.pages.entries()) {
-    const section = page % size.sections;
     const image = images[Math.floor(page / PAGES_PER_IMAGE)] as string;
     const next = images[(Math.floor(page / PAGES_PER_IMAGE) + 1) % images.length] as string;
-    const own = sections[section] as string;
-    const text = `${version} ${style} ${script} ${own} ${image} ${next}`;
-    const path = page === 0 ? 'index.html' : `section-${section}/page-${page}/index.html`;
-    const body = bodies.of(`page ${page}`, text, BYTES.page, HTML, () => [
+    const own = sections[page % size.sections] as string;
+    const names = [
       named(style, 'markup'),
       named(script, 'markup'),
       named(own, 'markup'),
       named(image, 'markup'),
       named(next, 'late markup'),
-    ]);
-    tree.set(path, body);
+    ];
+    const text = textOf(`page ${page}`, version, 'html', names);
+    tree.set(
+      pagePath(size, page),
+      bodies.of(`page ${page}`, text, BYTES.page, HTML, () => names),
+    );
   }
   return tree;
 }
