@@ -60,14 +60,22 @@ export class Access implements PipelineAccess {
     return this.#serviceIn('lambda', role, name);
   }
 
+  /** Why somebody may not make a call, in AWS's words; nothing where they may. */
+  refusal(caller: Caller, action: string, resource: string): string | undefined {
+    const { account, allow } = this.input;
+    const revoked = allow?.({ principal: nameOf(caller), action, resource }) === false;
+    const decision = account.decide({ caller, action, resource, revoked });
+    return decision.allowed ? undefined : messageOf({ caller, action, resource }, decision.because);
+  }
+
   /** Why a function's role may not write to its log; nothing where it may. */
   logRefusal(of: LoggingFunction, stream: string): string | undefined {
     const { accountId, region } = this.input.assembly.environment;
     const resource = `arn:aws:logs:${region}:${accountId}:log-group:${of.logGroup}:log-stream:${stream}`;
     const caller = this.functionCaller(of);
     return (
-      this.#refusal(caller, 'logs:CreateLogStream', resource) ??
-      this.#refusal(caller, 'logs:PutLogEvents', resource)
+      this.refusal(caller, 'logs:CreateLogStream', resource) ??
+      this.refusal(caller, 'logs:PutLogEvents', resource)
     );
   }
 
@@ -75,11 +83,11 @@ export class Access implements PipelineAccess {
   targetRefusal({ rule, arn, roleArn }: Target): string | undefined {
     if (roleArn === undefined) {
       const caller = { service: 'events.amazonaws.com', sourceArn: rule.arn };
-      return this.#refusal(caller, 'lambda:InvokeFunction', arn);
+      return this.refusal(caller, 'lambda:InvokeFunction', arn);
     }
     try {
       const caller = this.#serviceIn('events', roleArn, rule.logicalId);
-      return this.#refusal(caller, 'codepipeline:StartPipelineExecution', arn);
+      return this.refusal(caller, 'codepipeline:StartPipelineExecution', arn);
     } catch (error) {
       return (error as Error).message;
     }
@@ -97,7 +105,7 @@ export class Access implements PipelineAccess {
   }
 
   demand(caller: Caller, action: string, resource: string, before = ''): void {
-    const because = this.#refusal(caller, action, resource);
+    const because = this.refusal(caller, action, resource);
     if (because !== undefined) throw new Error(`${before}${because}`);
   }
 
@@ -113,12 +121,5 @@ export class Access implements PipelineAccess {
 
   #serviceIn(service: string, roleArn: string, session: string): Caller {
     return this.input.account.assume({ service: `${service}.amazonaws.com` }, roleArn, session);
-  }
-
-  #refusal(caller: Caller, action: string, resource: string): string | undefined {
-    const { account, allow } = this.input;
-    const revoked = allow?.({ principal: nameOf(caller), action, resource }) === false;
-    const decision = account.decide({ caller, action, resource, revoked });
-    return decision.allowed ? undefined : messageOf({ caller, action, resource }, decision.because);
   }
 }

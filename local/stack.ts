@@ -19,7 +19,6 @@ import { type BusEvent, EventRules } from './event-rules.ts';
 import { Account } from './iam/account.ts';
 import { CallRecord } from './iam/call-record.ts';
 import { type Caller, nameOf } from './iam/callers.ts';
-import { messageOf } from './iam/decision.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import { appendTo } from './log-file.ts';
 import type { Approvals } from './pipeline/approvals.ts';
@@ -409,14 +408,9 @@ async function bringUp(
           'The security token included in the request is invalid.',
         );
       }
-      const principal = nameOf(caller);
-      const revoked = allow?.({ principal, action, resource }) === false;
-      const decision = account.decide({ caller, action, resource, revoked });
-      if (decision.allowed) return principal;
-      throw new ApiError(
-        'AccessDeniedException',
-        messageOf({ caller, action, resource }, decision.because),
-      );
+      const refusal = access.refusal(caller, action, resource);
+      if (refusal === undefined) return nameOf(caller);
+      throw new ApiError('AccessDeniedException', refusal);
     },
     ...(options.clock && { clock: options.clock }),
     ...(options.commandOptions !== undefined && { commandOptions: options.commandOptions }),
