@@ -79,17 +79,19 @@ export class Access implements PipelineAccess {
     );
   }
 
-  /** Why EventBridge does not reach the target of a rule; nothing where it does. */
+  /** Which rule of EventBridge does not reach its target, and why; nothing where it does. */
   targetRefusal({ rule, arn, roleArn }: Target): string | undefined {
-    if (roleArn === undefined) {
-      const caller = { service: 'events.amazonaws.com', sourceArn: rule.arn };
-      return this.refusal(caller, 'lambda:InvokeFunction', arn);
-    }
     try {
-      const caller = this.#serviceIn('events', roleArn, rule.logicalId);
-      return this.refusal(caller, 'codepipeline:StartPipelineExecution', arn);
+      if (roleArn === undefined) {
+        const caller = { service: 'events.amazonaws.com', sourceArn: rule.arn };
+        this.demand(caller, 'lambda:InvokeFunction', arn);
+      } else {
+        const caller = this.#serviceIn('events', roleArn, rule.logicalId);
+        this.demand(caller, 'codepipeline:StartPipelineExecution', arn);
+      }
+      return undefined;
     } catch (error) {
-      return (error as Error).message;
+      return `${rule.logicalId}: ${(error as Error).message}`;
     }
   }
 

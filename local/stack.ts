@@ -219,7 +219,7 @@ export class LocalStack {
       }
       const refusal = this.parts.access.targetRefusal(target);
       if (refusal === undefined) return name;
-      throw new Error(`${target.rule.logicalId}: ${refusal}`);
+      throw new Error(refusal);
     });
   }
 
@@ -436,7 +436,7 @@ async function bringUp(
     if (!target) return;
     const refusal = access.targetRefusal(target);
     if (refusal === undefined) uploads?.onCreated(event);
-    else options.log(`${target.rule.logicalId}: ${refusal}`);
+    else options.log(refusal);
   };
 
   assertSignedOrigins(assembly);
@@ -548,7 +548,7 @@ function pushTrigger(
       .find(({ arn }) => arn === pipelineArn);
     if (!target) return false;
     const refusal = access.targetRefusal(target);
-    return refusal === undefined || `nothing is published: ${target.rule.logicalId}: ${refusal}`;
+    return refusal === undefined || `nothing is published: ${refusal}`;
   };
 }
 
