@@ -14,6 +14,7 @@ import { Topics } from './aws/topics.ts';
 import { Deliveries, functionIn } from './deliveries.ts';
 import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
+import { edgeResources } from './edge/edge-resources.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { Account } from './iam/account.ts';
@@ -306,21 +307,11 @@ async function bringUp(
   });
   closers.push(() => stores.close());
 
-  const distribution = assembly.theOnly('AWS::CloudFront::Distribution');
-  const distributionArn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${distribution.ref}`;
+  const { ref: distributionId } = assembly.theOnly('AWS::CloudFront::Distribution');
+  const distributionArn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${distributionId}`;
   const accessLog = accessLogOf(assembly, distributionArn, s3, join(state, 'logs', 'access.log'));
   const edge = new Edge({
-    distribution: {
-      logicalId: distribution.logicalId,
-      id: distribution.ref,
-      domainName: String(distribution.attributes.DomainName),
-      properties: distribution.properties,
-    },
-    cachePolicies: byRef(assembly.ofType('AWS::CloudFront::CachePolicy')),
-    responseHeadersPolicies: byRef(assembly.ofType('AWS::CloudFront::ResponseHeadersPolicy')),
-    functions: new Map(
-      assembly.ofType('AWS::CloudFront::Function').map((resource) => [resource.ref, resource]),
-    ),
+    ...edgeResources(assembly),
     keyValueStores: new Map(
       assembly.ofType('AWS::CloudFront::KeyValueStore').map(({ attributes }) => {
         const arn = String(attributes.Arn);
@@ -333,7 +324,7 @@ async function bringUp(
   });
   const cloudFront = new LocalCloudFrontApi({
     ...service,
-    distributions: [{ id: distribution.ref, arn: distributionArn }],
+    distributions: [{ id: distributionId, arn: distributionArn }],
     onInvalidate: (_, paths) => edge.invalidate(paths),
   });
   closers.push(() => cloudFront.close());
@@ -574,10 +565,6 @@ function topicsOf(assembly: Assembly, folder: string, log: (line: string) => voi
 }
 
 const named = ({ logicalId, ref, properties }: Resource) => ({ logicalId, name: ref, properties });
-
-// biome-ignore lint/suspicious/noExplicitAny: the shape is CloudFormation's, a different one for each type
-const byRef = (resources: readonly Resource[]): Map<string, any> =>
-  new Map(resources.map(({ ref, properties }) => [ref, properties]));
 
 /** The bucket is private: a request that CloudFront does not sign would be refused there, though not here. */
 function assertSignedOrigins(assembly: Assembly): void {
