@@ -1,6 +1,7 @@
 import { CACHE_FOR_EVER, LIVE_KEY, type Pointer } from '../lib/release/contract.ts';
 import type { Assembly } from '../local/assembly/assembly.ts';
 import { Edge } from '../local/edge/edge.ts';
+import { edgeResources } from '../local/edge/edge-resources.ts';
 
 export interface Visitors {
   flip(pointer: Pointer): void;
@@ -12,21 +13,8 @@ export interface Visitors {
 export function visitorsOf(assembly: Assembly): Visitors {
   let live = '';
   let size = 0;
-  const distribution = assembly.theOnly('AWS::CloudFront::Distribution');
-  const byRef = (type: string) =>
-    new Map(assembly.ofType(type).map((resource) => [resource.ref, resource.properties]));
   const edge = new Edge({
-    distribution: {
-      logicalId: distribution.logicalId,
-      id: distribution.ref,
-      domainName: String(distribution.attributes.DomainName),
-      properties: distribution.properties,
-    },
-    cachePolicies: byRef('AWS::CloudFront::CachePolicy'),
-    responseHeadersPolicies: byRef('AWS::CloudFront::ResponseHeadersPolicy'),
-    functions: new Map(
-      assembly.ofType('AWS::CloudFront::Function').map((resource) => [resource.ref, resource]),
-    ),
+    ...edgeResources(assembly),
     keyValueStores: new Map(
       assembly
         .ofType('AWS::CloudFront::KeyValueStore')

@@ -60,28 +60,38 @@ export class Access implements PipelineAccess {
     return this.#serviceIn('lambda', role, name);
   }
 
+  /** Why somebody may not make a call, in AWS's words; nothing where they may. */
+  refusal(caller: Caller, action: string, resource: string): string | undefined {
+    const { account, allow } = this.input;
+    const revoked = allow?.({ principal: nameOf(caller), action, resource }) === false;
+    const decision = account.decide({ caller, action, resource, revoked });
+    return decision.allowed ? undefined : messageOf({ caller, action, resource }, decision.because);
+  }
+
   /** Why a function's role may not write to its log; nothing where it may. */
   logRefusal(of: LoggingFunction, stream: string): string | undefined {
     const { accountId, region } = this.input.assembly.environment;
     const resource = `arn:aws:logs:${region}:${accountId}:log-group:${of.logGroup}:log-stream:${stream}`;
     const caller = this.functionCaller(of);
     return (
-      this.#refusal(caller, 'logs:CreateLogStream', resource) ??
-      this.#refusal(caller, 'logs:PutLogEvents', resource)
+      this.refusal(caller, 'logs:CreateLogStream', resource) ??
+      this.refusal(caller, 'logs:PutLogEvents', resource)
     );
   }
 
-  /** Why EventBridge does not reach the target of a rule; nothing where it does. */
+  /** Which rule of EventBridge does not reach its target, and why; nothing where it does. */
   targetRefusal({ rule, arn, roleArn }: Target): string | undefined {
-    if (roleArn === undefined) {
-      const caller = { service: 'events.amazonaws.com', sourceArn: rule.arn };
-      return this.#refusal(caller, 'lambda:InvokeFunction', arn);
-    }
     try {
-      const caller = this.#serviceIn('events', roleArn, rule.logicalId);
-      return this.#refusal(caller, 'codepipeline:StartPipelineExecution', arn);
+      if (roleArn === undefined) {
+        const caller = { service: 'events.amazonaws.com', sourceArn: rule.arn };
+        this.demand(caller, 'lambda:InvokeFunction', arn);
+      } else {
+        const caller = this.#serviceIn('events', roleArn, rule.logicalId);
+        this.demand(caller, 'codepipeline:StartPipelineExecution', arn);
+      }
+      return undefined;
     } catch (error) {
-      return (error as Error).message;
+      return `${rule.logicalId}: ${(error as Error).message}`;
     }
   }
 
@@ -97,7 +107,7 @@ export class Access implements PipelineAccess {
   }
 
   demand(caller: Caller, action: string, resource: string, before = ''): void {
-    const because = this.#refusal(caller, action, resource);
+    const because = this.refusal(caller, action, resource);
     if (because !== undefined) throw new Error(`${before}${because}`);
   }
 
@@ -113,12 +123,5 @@ export class Access implements PipelineAccess {
 
   #serviceIn(service: string, roleArn: string, session: string): Caller {
     return this.input.account.assume({ service: `${service}.amazonaws.com` }, roleArn, session);
-  }
-
-  #refusal(caller: Caller, action: string, resource: string): string | undefined {
-    const { account, allow } = this.input;
-    const revoked = allow?.({ principal: nameOf(caller), action, resource }) === false;
-    const decision = account.decide({ caller, action, resource, revoked });
-    return decision.allowed ? undefined : messageOf({ caller, action, resource }, decision.because);
   }
 }

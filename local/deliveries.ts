@@ -5,7 +5,7 @@ import type { BusEvent, EventRules, Target } from './event-rules.ts';
 export interface DeliveriesInput {
   readonly environment: Environment;
   readonly rules: EventRules;
-  /** Why EventBridge may not call a target; nothing where it may. */
+  /** Which rule may not call its target, and why; nothing where it may. */
   refusal(target: Target): string | undefined;
   invoke(functionName: string, event: unknown, options: { signal: AbortSignal }): Promise<void>;
   /** What AWS would count in a metric: a function that failed, a target that could not be called. */
@@ -35,7 +35,7 @@ export class Deliveries {
       if (name === undefined) continue;
       const refusal = this.input.refusal(target);
       if (refusal === undefined) this.#invoke(name, whole);
-      else this.input.log(`${target.rule.logicalId}: ${refusal}`);
+      else this.input.log(refusal);
     }
   }
 

@@ -14,12 +14,12 @@ import { Topics } from './aws/topics.ts';
 import { Deliveries, functionIn } from './deliveries.ts';
 import { accessLogFormat } from './edge/access-log.ts';
 import { Edge } from './edge/edge.ts';
+import { edgeResources } from './edge/edge-resources.ts';
 import type { EdgeInput } from './edge/types.ts';
 import { type BusEvent, EventRules } from './event-rules.ts';
 import { Account } from './iam/account.ts';
 import { CallRecord } from './iam/call-record.ts';
 import { type Caller, nameOf } from './iam/callers.ts';
-import { messageOf } from './iam/decision.ts';
 import { LocalFunctions } from './lambda/functions.ts';
 import { appendTo } from './log-file.ts';
 import type { Approvals } from './pipeline/approvals.ts';
@@ -220,7 +220,7 @@ export class LocalStack {
       }
       const refusal = this.parts.access.targetRefusal(target);
       if (refusal === undefined) return name;
-      throw new Error(`${target.rule.logicalId}: ${refusal}`);
+      throw new Error(refusal);
     });
   }
 
@@ -307,21 +307,11 @@ async function bringUp(
   });
   closers.push(() => stores.close());
 
-  const distribution = assembly.theOnly('AWS::CloudFront::Distribution');
-  const distributionArn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${distribution.ref}`;
+  const { ref: distributionId } = assembly.theOnly('AWS::CloudFront::Distribution');
+  const distributionArn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${distributionId}`;
   const accessLog = accessLogOf(assembly, distributionArn, s3, join(state, 'logs', 'access.log'));
   const edge = new Edge({
-    distribution: {
-      logicalId: distribution.logicalId,
-      id: distribution.ref,
-      domainName: String(distribution.attributes.DomainName),
-      properties: distribution.properties,
-    },
-    cachePolicies: byRef(assembly.ofType('AWS::CloudFront::CachePolicy')),
-    responseHeadersPolicies: byRef(assembly.ofType('AWS::CloudFront::ResponseHeadersPolicy')),
-    functions: new Map(
-      assembly.ofType('AWS::CloudFront::Function').map((resource) => [resource.ref, resource]),
-    ),
+    ...edgeResources(assembly),
     keyValueStores: new Map(
       assembly.ofType('AWS::CloudFront::KeyValueStore').map(({ attributes }) => {
         const arn = String(attributes.Arn);
@@ -334,7 +324,7 @@ async function bringUp(
   });
   const cloudFront = new LocalCloudFrontApi({
     ...service,
-    distributions: [{ id: distribution.ref, arn: distributionArn }],
+    distributions: [{ id: distributionId, arn: distributionArn }],
     onInvalidate: (_, paths) => edge.invalidate(paths),
   });
   closers.push(() => cloudFront.close());
@@ -409,14 +399,9 @@ async function bringUp(
           'The security token included in the request is invalid.',
         );
       }
-      const principal = nameOf(caller);
-      const revoked = allow?.({ principal, action, resource }) === false;
-      const decision = account.decide({ caller, action, resource, revoked });
-      if (decision.allowed) return principal;
-      throw new ApiError(
-        'AccessDeniedException',
-        messageOf({ caller, action, resource }, decision.because),
-      );
+      const refusal = access.refusal(caller, action, resource);
+      if (refusal === undefined) return nameOf(caller);
+      throw new ApiError('AccessDeniedException', refusal);
     },
     ...(options.clock && { clock: options.clock }),
     ...(options.commandOptions !== undefined && { commandOptions: options.commandOptions }),
@@ -442,7 +427,7 @@ async function bringUp(
     if (!target) return;
     const refusal = access.targetRefusal(target);
     if (refusal === undefined) uploads?.onCreated(event);
-    else options.log(`${target.rule.logicalId}: ${refusal}`);
+    else options.log(refusal);
   };
 
   assertSignedOrigins(assembly);
@@ -554,7 +539,7 @@ function pushTrigger(
       .find(({ arn }) => arn === pipelineArn);
     if (!target) return false;
     const refusal = access.targetRefusal(target);
-    return refusal === undefined || `nothing is published: ${target.rule.logicalId}: ${refusal}`;
+    return refusal === undefined || `nothing is published: ${refusal}`;
   };
 }
 
@@ -580,10 +565,6 @@ function topicsOf(assembly: Assembly, folder: string, log: (line: string) => voi
 }
 
 const named = ({ logicalId, ref, properties }: Resource) => ({ logicalId, name: ref, properties });
-
-// biome-ignore lint/suspicious/noExplicitAny: the shape is CloudFormation's, a different one for each type
-const byRef = (resources: readonly Resource[]): Map<string, any> =>
-  new Map(resources.map(({ ref, properties }) => [ref, properties]));
 
 /** The bucket is private: a request that CloudFront does not sign would be refused there, though not here. */
 function assertSignedOrigins(assembly: Assembly): void {

@@ -11,17 +11,23 @@ export interface NumberOption {
 }
 
 /**
- * What a command line asks for: numbers by their options, and whether each flag was given. `undefined` if it asks for help.
+ * What a command line asks for: numbers by their options, whether each flag was given, and texts as they are, empty where not given.
+ * `undefined` if it asks for help.
  *
  * @throws Error naming every number that is wrong, with what to write instead
  */
-export function readCommandLine<Name extends string, Flag extends string>(
+export function readCommandLine<
+  Name extends string,
+  Flag extends string,
+  Text extends string = never,
+>(
   args: readonly string[],
   numbers: Readonly<Record<Name, NumberOption>>,
   flags: readonly Flag[],
-): (Record<Name, number> & Record<Flag, boolean>) | undefined {
+  texts: readonly Text[] = [],
+): (Record<Name, number> & Record<Flag, boolean> & Record<Text, string>) | undefined {
   const types = [
-    ...Object.keys(numbers).map((name) => [name, 'string'] as const),
+    ...[...Object.keys(numbers), ...texts].map((name) => [name, 'string'] as const),
     ...[...flags, 'help'].map((name) => [name, 'boolean'] as const),
   ].map(([name, type]) => [name, { type }] as const);
   const values: Readonly<Record<string, unknown>> = parseArgs({
@@ -30,7 +36,12 @@ export function readCommandLine<Name extends string, Flag extends string>(
   }).values;
   if (values.help) return undefined;
   const given = Object.fromEntries(flags.map((flag) => [flag, values[flag] === true]));
-  return { ...readNumbers(values, numbers), ...(given as Record<Flag, boolean>) };
+  const said = Object.fromEntries(texts.map((name) => [name, values[name] ?? '']));
+  return {
+    ...readNumbers(values, numbers),
+    ...(given as Record<Flag, boolean>),
+    ...(said as Record<Text, string>),
+  };
 }
 
 function readNumbers<Name extends string>(

@@ -3,7 +3,7 @@ import {
   CreateInvalidationCommand,
   GetInvalidationCommand,
 } from '@aws-sdk/client-cloudfront';
-import { UnexpectedAnswer } from '../shared/failure.ts';
+import { required } from '../shared/failure.ts';
 import type { InvalidationPorts } from './invalidate.ts';
 
 /** The invalidations of CloudFront. */
@@ -20,9 +20,8 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         }),
         { abortSignal },
       );
-      if (!Invalidation?.Id)
-        throw new UnexpectedAnswer('CreateInvalidation answered without an id');
-      return { id: Invalidation.Id, completed: Invalidation.Status === 'Completed' };
+      const id = required(Invalidation?.Id, 'CreateInvalidation answered without an id');
+      return { id, completed: Invalidation?.Status === 'Completed' };
     },
     async completed(DistributionId, Id, abortSignal) {
       const { Invalidation } = await client.send(
@@ -30,9 +29,8 @@ export function invalidationPorts(client: CloudFrontClient): InvalidationPorts {
         { abortSignal },
       );
       // Taken for one in progress, it would be waited for until the deadline, and nobody would say why.
-      if (!Invalidation?.Status)
-        throw new UnexpectedAnswer('GetInvalidation answered without a status');
-      return Invalidation.Status === 'Completed';
+      const status = required(Invalidation?.Status, 'GetInvalidation answered without a status');
+      return status === 'Completed';
     },
   };
 }

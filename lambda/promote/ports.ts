@@ -1,7 +1,7 @@
 import { CopyObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ERROR_PAGE_KEY } from '../../lib/release/contract.ts';
 import { ledgerIn, recordsIn } from '../shared/content-bucket.ts';
-import { UnexpectedAnswer } from '../shared/failure.ts';
+import { required } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { BUILT_IN_ERROR_PAGE, ERROR_PAGE_CACHE_CONTROL } from './error-page.ts';
 import type { PromotePorts } from './promote.ts';
@@ -25,7 +25,7 @@ export function promotePorts(
         const ContentType = 'text/html; charset=utf-8';
         const put = new PutObjectCommand({ ...page, Body, ContentType });
         const { ETag } = await s3.send(put, { abortSignal });
-        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
+        required(ETag, 'PutObject answered without an ETag');
         return;
       }
       const { CopyObjectResult } = await s3.send(
@@ -38,9 +38,7 @@ export function promotePorts(
         }),
         { abortSignal },
       );
-      if (!CopyObjectResult?.ETag) {
-        throw new UnexpectedAnswer('CopyObject answered without an ETag');
-      }
+      required(CopyObjectResult?.ETag, 'CopyObject answered without an ETag');
     },
   };
 }

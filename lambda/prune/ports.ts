@@ -1,7 +1,7 @@
 import { DeleteObjectsCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { POOL_SWEEP_KEY } from '../../lib/release/contract.ts';
 import { ledgerIn, pagesIn, recordsIn } from '../shared/content-bucket.ts';
-import { UnexpectedAnswer } from '../shared/failure.ts';
+import { required } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import type { PrunePorts } from './context.ts';
 
@@ -66,7 +66,5 @@ export function prunePorts(
 
 /** A listing that says nothing of its end is none; taken for an empty one, it would say that nothing is needed. */
 function requireWhole(isTruncated: boolean | undefined): void {
-  if (isTruncated === undefined) {
-    throw new UnexpectedAnswer('ListObjectsV2 answered without IsTruncated');
-  }
+  required(isTruncated, 'ListObjectsV2 answered without IsTruncated');
 }

@@ -5,7 +5,7 @@ import {
   POOL_SWEEP_KEY,
   type PoolSweep,
 } from '../../lib/release/contract.ts';
-import { factsOf, UnexpectedAnswer } from './failure.ts';
+import { factsOf, required } from './failure.ts';
 import type { PageStore } from './page-store.ts';
 import { readPoolSweep } from './pool-sweep.ts';
 
@@ -53,8 +53,7 @@ export function pagesIn(
         });
         // First: a body that nobody reads, and that is not what its checksum says, ends the process.
         const text = (await Body?.transformToString()) ?? '';
-        if (!ETag) throw new UnexpectedAnswer('GetObject answered without an ETag');
-        return { text, version: ETag };
+        return { text, version: required(ETag, 'GetObject answered without an ETag') };
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
         throw error;
@@ -66,8 +65,7 @@ export function pagesIn(
       try {
         const command = new PutObjectCommand({ ...object, ...condition });
         const { ETag } = await client.send(command, { abortSignal });
-        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
-        return ETag;
+        return required(ETag, 'PutObject answered without an ETag');
       } catch (error) {
         if (isRival(error)) return undefined;
         throw error;

@@ -31,6 +31,16 @@ export class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
 }
 
+/**
+ * What an answer always has, if it is the service's own.
+ *
+ * @throws UnexpectedAnswer with that text where it is missing or empty
+ */
+export function required<Value>(value: Value | undefined, without: string): Value {
+  if (value === undefined || value === '') throw new UnexpectedAnswer(without);
+  return value;
+}
+
 /** Said by the SDK, to programmers, of an answer that it could not read. */
 const SDK_HINT = /\s*Deserialization error: to see the raw response, .*$/s;
 

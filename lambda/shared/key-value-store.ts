@@ -9,7 +9,7 @@ import {
   UpdateKeysCommand,
 } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { TIMEOUTS } from './clients.ts';
-import { UnexpectedAnswer } from './failure.ts';
+import { required, UnexpectedAnswer } from './failure.ts';
 import type { PointerStore } from './store.ts';
 
 /** The CloudFront key-value store with that ARN. */
@@ -22,8 +22,7 @@ export function keyValueStore(
       const { ETag } = await client.send(new DescribeKeyValueStoreCommand({ KvsARN }), {
         abortSignal,
       });
-      if (!ETag) throw new UnexpectedAnswer('DescribeKeyValueStore answered without an ETag');
-      return ETag;
+      return required(ETag, 'DescribeKeyValueStore answered without an ETag');
     },
     async get(Key, abortSignal) {
       try {
@@ -52,7 +51,7 @@ export function keyValueStore(
       const Deletes = [...values].flatMap(([Key, Value]) => (Value === undefined ? { Key } : []));
       const command = new UpdateKeysCommand({ KvsARN, IfMatch, Puts, Deletes });
       const { ETag } = await client.send(command, { abortSignal });
-      if (!ETag) throw new UnexpectedAnswer('UpdateKeys answered without an ETag');
+      required(ETag, 'UpdateKeys answered without an ETag');
     },
   };
 }

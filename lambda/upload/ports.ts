@@ -12,7 +12,7 @@ import {
 import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import { TRANSFER_TIMEOUTS } from '../shared/clients.ts';
 import { getText, ledgerIn, poolSweepIn, recordsIn } from '../shared/content-bucket.ts';
-import { factsOf, UnexpectedAnswer } from '../shared/failure.ts';
+import { factsOf, required, UnexpectedAnswer } from '../shared/failure.ts';
 import type { PointerStore } from '../shared/store.ts';
 import { METADATA_NAME } from './headers.ts';
 import type { NewObject, UploadPorts } from './upload.ts';
@@ -56,7 +56,7 @@ export function uploadPorts(
         const object = { Bucket, Key, Body: text, ContentType: 'text/plain' };
         const command = new PutObjectCommand({ ...object, IfNoneMatch: '*' });
         const { ETag } = await s3.send(command, { abortSignal });
-        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
+        required(ETag, 'PutObject answered without an ETag');
         return text;
       } catch (error) {
         if (!isTaken(error)) throw error;
@@ -70,9 +70,7 @@ export function uploadPorts(
       const sizes = new Map<string, number>();
       const pages = paginateListObjectsV2({ client: s3 }, { Bucket, Prefix }, { abortSignal });
       for await (const { Contents = [], IsTruncated } of pages) {
-        if (IsTruncated === undefined) {
-          throw new UnexpectedAnswer('ListObjectsV2 answered without IsTruncated');
-        }
+        required(IsTruncated, 'ListObjectsV2 answered without IsTruncated');
         for (const { Key = '', Size = 0 } of Contents) sizes.set(Key, Size);
       }
       return sizes;
@@ -106,7 +104,7 @@ export function uploadPorts(
           { abortSignal: AbortSignal.any([signal, broken.signal]) },
         );
         // S3 itself says so, nobody on the way to it.
-        if (!ETag) throw new UnexpectedAnswer('PutObject answered without an ETag');
+        required(ETag, 'PutObject answered without an ETag');
         return 'written';
       } catch (error) {
         if (reason !== undefined) throw reason;
@@ -125,10 +123,8 @@ export function uploadPorts(
           new CopyObjectCommand({ Bucket, Key, CopySource, IfNoneMatch: '*' }),
           { abortSignal },
         );
-        if (!CopyObjectResult?.ETag) {
-          throw new UnexpectedAnswer('CopyObject answered without an ETag');
-        }
-        const copied = CopyObjectResult.ChecksumSHA256;
+        required(CopyObjectResult?.ETag, 'CopyObject answered without an ETag');
+        const copied = CopyObjectResult?.ChecksumSHA256;
         return copied === undefined || copied === sha256 ? 'written' : 'other';
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return 'missing';

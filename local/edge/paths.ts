@@ -1,3 +1,5 @@
+import { wildcard } from '../wildcard.ts';
+
 /**
  * Whether a behavior's path pattern covers a path. Patterns are case-sensitive, a leading slash makes no
  * difference, `*` stands for any characters and `?` for exactly one.
@@ -6,12 +8,7 @@
  * else ("Path pattern" and "Path normalization", CloudFront Developer Guide).
  */
 export function matchesPattern(pattern: string, path: string): boolean {
-  const source = pattern
-    .replace(/^\//, '')
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^/${source}$`, 's').test(normalised(path));
+  return wildcard(pattern.replace(/^\/?/, '/'))(normalised(path));
 }
 
 /** RFC 3986, section 6.2.2: needless escapes, dot segments, and, as CloudFront adds, repeated slashes. */

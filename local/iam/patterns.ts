@@ -1,13 +1,4 @@
-/** IAM's wildcards: `*` for any characters, `?` for one. */
-export function wildcard(pattern: string, flags = ''): (text: string) => boolean {
-  if (!/[*?]/.test(pattern) && flags === '') return (text) => text === pattern;
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  const expression = new RegExp(`^${source}$`, `s${flags}`);
-  return (text) => expression.test(text);
-}
+import { wildcard } from '../wildcard.ts';
 
 /** Of an ARN's six parts each is matched by itself, so that no wildcard reaches over a colon into the next. */
 export function arnPattern(pattern: string): (arn: string) => boolean {

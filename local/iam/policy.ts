@@ -1,6 +1,6 @@
+import { wildcard } from '../wildcard.ts';
 import { type Caller, nameOf } from './callers.ts';
 import { type Condition, conditionsAt } from './conditions.ts';
-import { wildcard } from './patterns.ts';
 import { listOf, recordAt, textsAt, unknown } from './values.ts';
 
 /**

@@ -13,6 +13,7 @@ import { Assembly } from '../../local/assembly/assembly.ts';
 import { LocalCloudFrontApi } from '../../local/aws/cloudfront-api.ts';
 import { LocalS3 } from '../../local/aws/s3.ts';
 import { Edge } from '../../local/edge/edge.ts';
+import { edgeResources } from '../../local/edge/edge-resources.ts';
 import { Credentials } from '../../local/iam/credentials.ts';
 import { aDirectory } from '../../test/support/local-stack.ts';
 import { synthesizeRecipe } from './recipe-stack.ts';
@@ -93,12 +94,7 @@ function partsOf(assembly: Assembly, stateDir: string, completionDelayMs: number
   credentials.register(ACCESS_KEY, 'whoever publishes');
   const bucket = assembly.theOnly('AWS::S3::Bucket');
   const policy = assembly.theOnly('AWS::S3::BucketPolicy').properties;
-  const {
-    logicalId,
-    ref: id,
-    properties,
-    attributes,
-  } = assembly.theOnly('AWS::CloudFront::Distribution');
+  const { ref: id } = assembly.theOnly('AWS::CloudFront::Distribution');
   const arn = `arn:aws:cloudfront::${assembly.environment.accountId}:distribution/${id}`;
   const s3 = new LocalS3({
     credentials,
@@ -108,10 +104,7 @@ function partsOf(assembly: Assembly, stateDir: string, completionDelayMs: number
     policies: [{ bucket: policy.Bucket, policyDocument: policy.PolicyDocument }],
   });
   const edge = new Edge({
-    distribution: { logicalId, id, domainName: String(attributes.DomainName), properties },
-    cachePolicies: new Map(),
-    responseHeadersPolicies: new Map(),
-    functions: new Map(),
+    ...edgeResources(assembly),
     keyValueStores: new Map(),
     origin: s3.originReader(arn),
   });

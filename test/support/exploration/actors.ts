@@ -4,6 +4,7 @@ import type { PromotePorts } from '../../../lambda/promote/promote.ts';
 import type { PruneReport } from '../../../lambda/prune/prune.ts';
 import type { Continued, Outcome } from '../../../lambda/shared/job.ts';
 import type { FlipOptions } from '../../../lambda/shared/pointer.ts';
+import type { UploadPorts } from '../../../lambda/upload/upload.ts';
 import type { LedgerEntry } from '../../../lib/release/contract.ts';
 import { zipOf } from '../zip.ts';
 import { BUCKET, STORE_ARN } from './account.ts';
@@ -14,6 +15,14 @@ export type Cores = typeof shipped;
 
 /** Path patterns of the files that all releases share. */
 export const IMMUTABLE = ['assets/*'];
+
+/** How everybody's uploads are set up, but for their bases. */
+export const UPLOAD_SETTINGS: Pick<UploadPorts, 'immutable' | 'urls' | 'rulesFiles' | 'gates'> = {
+  immutable: IMMUTABLE,
+  urls: { style: 'any', fallback: 'none' },
+  rulesFiles: { redirects: false, headers: false },
+  gates: { maxFiles: 100, maxFileMegabytes: 1, maxTotalMegabytes: 1, massLoss: 1, links: 'off' },
+};
 
 /** Somebody who does something: a job of the pipeline, the daily clean-up, an operator. */
 export interface Actor {
@@ -67,17 +76,8 @@ export function upload(name: string, site: Site, options: UploadOptions = {}): A
     async run(process, cores) {
       const ports = {
         ...cores.uploadPorts(process.s3, BUCKET, storeOf(process, cores), {
-          immutable: IMMUTABLE,
+          ...UPLOAD_SETTINGS,
           rebaseShare,
-          urls: { style: 'any', fallback: 'none' },
-          rulesFiles: { redirects: false, headers: false },
-          gates: {
-            maxFiles: 100,
-            maxFileMegabytes: 1,
-            maxTotalMegabytes: 1,
-            massLoss: 1,
-            links: 'off',
-          },
         }),
         // The artifact is the pipeline's: nobody else touches it.
         download: async (_artifact: unknown, _credentials: unknown, file: string) =>

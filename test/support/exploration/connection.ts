@@ -1,6 +1,7 @@
 import { CloudFrontKeyValueStoreClient } from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { type ServiceName, SIGNED } from './account.ts';
+import type { ServiceName } from './account.ts';
+import { clientOptions } from './client-options.ts';
 import { type Answered, type Asked, asked, responseOf, type SdkRequest } from './exchange.ts';
 
 /** Whoever decides when a request is carried out. */
@@ -100,39 +101,21 @@ export class Connection {
   }
 
   #options(service: ServiceName) {
-    return {
-      region: 'eu-west-1',
-      credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' },
-      retryStrategy: atOnce(3),
-      // SigV4A takes longer than all the rest, and the local services do not look at signatures.
-      signer: {
-        async sign(request: any) {
-          request.headers['x-amz-content-sha256'] ??= 'UNSIGNED-PAYLOAD';
-          request.headers.authorization = SIGNED;
-          return request;
-        },
-      },
-      requestHandler: {
-        metadata: { handlerProtocol: 'http/1.1' },
-        handle: async (
-          sdkRequest: SdkRequest,
-          { abortSignal, passage }: SendOptions & { passage: Passage },
-        ) => {
-          const { first, question } = passage;
-          passage.first = undefined;
-          passage.attempts += 1;
-          delete passage.answered;
-          const request = await asked(sdkRequest);
-          Connection.#requests.set(question, request);
-          const answered = await (first ?? this.#send(service, request, abortSignal));
-          passage.answered = answered;
-          return responseOf(answered);
-        },
-        destroy() {},
-        updateHttpClientConfig() {},
-        httpHandlerConfigs: () => ({}),
-      },
+    const handle = async (
+      sdkRequest: SdkRequest,
+      { abortSignal, passage }: SendOptions & { passage: Passage },
+    ) => {
+      const { first, question } = passage;
+      passage.first = undefined;
+      passage.attempts += 1;
+      delete passage.answered;
+      const request = await asked(sdkRequest);
+      Connection.#requests.set(question, request);
+      const answered = await (first ?? this.#send(service, request, abortSignal));
+      passage.answered = answered;
+      return responseOf(answered);
     };
+    return clientOptions(3, handle);
   }
 }
 
@@ -141,22 +124,3 @@ function copyOf(output: object, answered: Answered | undefined): object {
   if (!('Body' in output)) return output;
   return { ...output, Body: { transformToString: async () => answered?.body.toString() } };
 }
-
-/** As the functions set it up: so many attempts at what failed on the way, here without a pause between. */
-export const atOnce = (attempts: number) => ({
-  async acquireInitialRetryToken() {
-    return attempt(0);
-  },
-  async refreshRetryTokenForRetry(
-    token: { getRetryCount(): number },
-    { errorType }: { errorType: string },
-  ) {
-    const count = token.getRetryCount() + 1;
-    const isOver = count >= attempts || !['TRANSIENT', 'THROTTLING'].includes(errorType);
-    if (isOver) throw new Error('no more');
-    return attempt(count);
-  },
-  recordSuccess() {},
-});
-
-const attempt = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });

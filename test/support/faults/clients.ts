@@ -1,7 +1,6 @@
 import { CloudFrontClient } from '@aws-sdk/client-cloudfront';
 import { CodePipelineClient, type CodePipelineClientConfig } from '@aws-sdk/client-codepipeline';
-import { SIGNED } from '../exploration/account.ts';
-import { atOnce } from '../exploration/connection.ts';
+import { clientOptions } from '../exploration/client-options.ts';
 import {
   type Answered,
   type Asked,
@@ -41,30 +40,14 @@ export class Clients {
   }
 
   #options(service: 'cloudfront' | 'pipeline', attempts: number): CodePipelineClientConfig {
-    return {
-      region: 'eu-west-1',
-      endpoint: 'http://127.0.0.1',
-      credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' },
-      retryStrategy: atOnce(attempts),
-      signer: {
-        async sign(request: { headers: Record<string, string> }) {
-          request.headers.authorization = SIGNED;
-          return request;
-        },
-      },
-      requestHandler: {
-        metadata: { handlerProtocol: 'http/1.1' },
-        handle: async (
-          request: SdkRequest,
-          { abortSignal }: { abortSignal?: AbortSignal } = {},
-        ) => {
-          if (this.#send === undefined) throw new Error('the process is gone');
-          return responseOf(await this.#send(service, await asked(request), abortSignal));
-        },
-        destroy() {},
-        updateHttpClientConfig() {},
-        httpHandlerConfigs: () => ({}),
-      },
-    } as unknown as CodePipelineClientConfig;
+    const handle = async (
+      request: SdkRequest,
+      { abortSignal }: { abortSignal?: AbortSignal } = {},
+    ) => {
+      if (this.#send === undefined) throw new Error('the process is gone');
+      return responseOf(await this.#send(service, await asked(request), abortSignal));
+    };
+    const options = { ...clientOptions(attempts, handle), endpoint: 'http://127.0.0.1' };
+    return options as unknown as CodePipelineClientConfig;
   }
 }

@@ -18,7 +18,7 @@ import { type Invocation, type JobWork, runJob } from '../../../lambda/shared/ru
 import { uploadPorts } from '../../../lambda/upload/ports.ts';
 import { VISITORS as UPLOADING, upload } from '../../../lambda/upload/upload.ts';
 import { BUCKET, STORE_ARN } from '../exploration/account.ts';
-import { IMMUTABLE } from '../exploration/actors.ts';
+import { IMMUTABLE, UPLOAD_SETTINGS } from '../exploration/actors.ts';
 import { aJobEvent, anAwsError } from '../job.ts';
 import type { Process } from './process.ts';
 
@@ -89,17 +89,8 @@ export async function invoke(
   function artifactPorts(one: Process, artifact: Buffer | undefined, share: number) {
     return {
       ...uploadPorts(one.s3, BUCKET, store, {
-        immutable: IMMUTABLE,
+        ...UPLOAD_SETTINGS,
         rebaseShare: share,
-        urls: { style: 'any', fallback: 'none' } as const,
-        rulesFiles: { redirects: false, headers: false },
-        gates: {
-          maxFiles: 100,
-          maxFileMegabytes: 1,
-          maxTotalMegabytes: 1,
-          massLoss: 1,
-          links: 'off' as const,
-        },
       }),
       async download(_: unknown, __: unknown, file: string, signal: AbortSignal) {
         const asked = { method: 'GET', url: '/', headers: {}, body: artifact ?? Buffer.alloc(0) };

@@ -8,7 +8,7 @@ import { LocalS3 } from '../../../local/aws/s3.ts';
 import { Credentials } from '../../../local/iam/credentials.ts';
 import { JobApi, type JobResult } from '../../../local/pipeline/jobs.ts';
 import { BUCKET, SIGNED, STORE_ARN } from '../exploration/account.ts';
-import { IMMUTABLE } from '../exploration/actors.ts';
+import { UPLOAD_SETTINGS } from '../exploration/actors.ts';
 import { exchange } from '../exploration/exchange.ts';
 import { idOf } from '../exploration/invariants.ts';
 import { keyFor, route } from '../exploration/router.ts';
@@ -220,16 +220,10 @@ const asking = (url: string) => ({
 const SETTINGS = {
   CONTENT_BUCKET: BUCKET,
   KEY_VALUE_STORE_ARN: STORE_ARN,
-  IMMUTABLE_PATTERNS: JSON.stringify(IMMUTABLE),
+  IMMUTABLE_PATTERNS: JSON.stringify(UPLOAD_SETTINGS.immutable),
   REBASE_SHARE: '1',
   HEALTH_PATH: '/',
   HEALTH_DEADLINE_SECONDS: '20',
   RETENTION: '{"newest":1,"days":0}',
-  GATES: JSON.stringify({
-    maxFiles: 100,
-    maxFileMegabytes: 1,
-    maxTotalMegabytes: 1,
-    massLoss: 1,
-    links: 'off',
-  }),
+  GATES: JSON.stringify(UPLOAD_SETTINGS.gates),
 };
