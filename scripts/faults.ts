@@ -28,14 +28,24 @@ function commandLine(): Options | undefined {
 }
 
 async function main({ only, sample, seed, fast, real, processes }: Options): Promise<void> {
+  const isMeant = ({ name }: { readonly name: string }) => name.startsWith(only);
+  const scenarios = real ? [] : SCENARIOS.filter(isMeant);
+  const realScenarios = fast ? [] : REAL_SCENARIOS.filter(isMeant);
+  if (scenarios.length + realScenarios.length === 0) {
+    const names = [...SCENARIOS, ...REAL_SCENARIOS].map(({ name }) => name);
+    console.error(
+      `--only, --fast, --real: leave no scenario; there are ${[...new Set(names)].join(' · ')}`,
+    );
+    process.exitCode = 1;
+    return;
+  }
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'faults-'));
   process.env.TMPDIR = join(folder, 'artifacts');
   mkdirSync(process.env.TMPDIR);
   const tally = new Tally();
   try {
     console.log(`What must hold:\n${HELD.map((one) => `  - ${one}`).join('\n')}\n`);
-    const isMeant = ({ name }: { readonly name: string }) => name.startsWith(only);
-    for (const scenario of SCENARIOS.filter((one) => !real && isMeant(one))) {
+    for (const scenario of scenarios) {
       const began = Date.now();
       // Each with accounts of its own: what they remember of all cases would not fit into memory.
       const setups = new Setups(folder);
@@ -51,7 +61,7 @@ async function main({ only, sample, seed, fast, real, processes }: Options): Pro
     }
     const stage = new RealStage(folder);
     if (!fast) await stage.begin();
-    for (const scenario of REAL_SCENARIOS.filter((one) => !fast && isMeant(one))) {
+    for (const scenario of realScenarios) {
       const began = Date.now();
       const cases = sampled(await stage.casesOf(scenario), sample, seed);
       await pMap(

@@ -1,41 +1,60 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { globSync } from 'tinyglobby';
+import { readCommandLine } from '../proof/options.ts';
 
-/** The test suite's properties with many runs instead of few: `npm run fuzz -- --runs 100000 --seed 7`. */
-const { values } = parseArgs({
-  options: {
-    /** Of each property. */
-    runs: { type: 'string', default: '10000' },
-    /** A failure names its own. */
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    /** Test files whose path has that in it. */
-    only: { type: 'string', default: '' },
-  },
-});
-for (const [option, value] of [
-  ['--runs', values.runs],
-  ['--seed', values.seed],
-] as const) {
-  if (!/^\d{1,12}$/.test(value)) throw new Error(`${option}: got "${value}"; use a whole number`);
+const HELP = `npm run fuzz [-- OPTIONS]
+
+The test suite's properties with many runs instead of few. Exits with 1 if one does not hold.
+
+  --runs N      of each property (default 10000)
+  --seed N      what is drawn; a failure names its own (default: another each time)
+  --only PART   test files whose path has that in it
+  --help        this text`;
+
+function main(): void {
+  const options = readCommandLine(
+    process.argv.slice(2),
+    {
+      runs: { default: 10_000, least: 1, most: 1_000_000_000 },
+      seed: { default: Date.now() % 2 ** 31, least: 0, most: 2 ** 31 - 1 },
+    },
+    [],
+    ['only'],
+  );
+  if (!options) {
+    console.log(HELP);
+    return;
+  }
+  const { runs, seed, only } = options;
+  const fuzzed = globSync('test/{pure,executed}/*.test.ts').filter((file) =>
+    readFileSync(file, 'utf8').includes('support/fuzz.ts'),
+  );
+  const files = fuzzed.filter((file) => file.includes(only));
+  if (files.length === 0) {
+    throw new Error(`--only: got ${only}; use a part of one of ${fuzzed.sort().join(', ')}`);
+  }
+  const properties = files.reduce(
+    (sum, file) => sum + (readFileSync(file, 'utf8').match(/\bruns\(\d/g)?.length ?? 0),
+    0,
+  );
+  console.log(
+    `${runs} runs of each of ${properties} properties in ${files.length} files, seed ${seed}`,
+  );
+  const { status } = spawnSync(
+    'npx',
+    ['vitest', 'run', '--testTimeout', String(60 * 60_000), ...files],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, FUZZ_RUNS: String(runs), FUZZ_SEED: String(seed) },
+    },
+  );
+  process.exitCode = status ?? 1;
 }
-const files = globSync('test/{pure,executed}/*.test.ts').filter(
-  (file) => file.includes(values.only) && readFileSync(file, 'utf8').includes('support/fuzz.ts'),
-);
-const properties = files.reduce(
-  (sum, file) => sum + (readFileSync(file, 'utf8').match(/\bruns\(\d/g)?.length ?? 0),
-  0,
-);
-console.log(
-  `${values.runs} runs of each of ${properties} properties in ${files.length} files, seed ${values.seed}`,
-);
-const { status } = spawnSync(
-  'npx',
-  ['vitest', 'run', '--testTimeout', String(60 * 60_000), ...files],
-  {
-    stdio: 'inherit',
-    env: { ...process.env, FUZZ_RUNS: values.runs, FUZZ_SEED: values.seed },
-  },
-);
-process.exitCode = status ?? 1;
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
