@@ -23,22 +23,40 @@ export function machine(): string {
   return `Node.js ${process.versions.node} on ${process.platform}, ${model.trim()}, ${availableParallelism()} cores, load ${load} before`;
 }
 
-const BEGIN = '<!-- figures: written by the command -->';
-const END = '<!-- end of figures -->';
+/**
+ * The document with a new text between two markers, each on a line of its own. Whatever stands outside them stays as it is.
+ *
+ * @throws Error naming the marker that is not there exactly once, or not before the other
+ */
+export function withText(
+  document: string,
+  [begin, end]: readonly [string, string],
+  text: string,
+): string {
+  for (const marker of [begin, end]) {
+    const times = document.split(marker).length - 1;
+    if (times !== 1) {
+      throw new Error(`${marker}: got it ${times} times; write it once, on a line of its own`);
+    }
+  }
+  const from = document.indexOf(begin) + begin.length;
+  const to = document.indexOf(end);
+  if (to < from) throw new Error(`${end}: got it before ${begin}; write it after that`);
+  return `${document.slice(0, from)}\n\n${text.trim()}\n\n${document.slice(to)}`;
+}
+
+const FIGURES = ['<!-- figures: written by the command -->', '<!-- end of figures -->'] as const;
 
 /**
- * Puts figures between the two marks of a page.
+ * Puts figures into a page.
  *
- * @throws Error where the page has no such marks
+ * @throws Error as `withText` does, with the file
  */
 export async function writeFigures(file: string, figures: string): Promise<void> {
   const page = await readFile(file, 'utf8');
-  const [before, after] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (before === -1 || after < before) {
-    throw new Error(`${file}: has no place for figures; put it between ${BEGIN} and ${END}`);
+  try {
+    await writeFile(file, withText(page, FIGURES, figures));
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`);
   }
-  await writeFile(
-    file,
-    `${page.slice(0, before)}${BEGIN}\n\n${figures.trim()}\n\n${page.slice(after)}`,
-  );
 }

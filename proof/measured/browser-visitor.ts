@@ -44,7 +44,13 @@ export class BrowserVisitor {
       .goto(`${this.siteUrl}${address}`, { waitUntil: 'load' })
       .then((answer) => answer?.status(), String);
     if (status !== 200 && status !== 304) {
-      return { green, page: undefined, releases: [], failed: [`${address}: ${status}`] };
+      return {
+        green,
+        page: undefined,
+        releases: [],
+        fetched: [],
+        failed: [`${address}: ${status}`],
+      };
     }
     const page = Number(await this.page.evaluate('document.documentElement.dataset.release'));
     // Without its script a page cannot tell.
@@ -53,7 +59,8 @@ export class BrowserVisitor {
       .catch(() => undefined);
     const failed = [...this.#failed];
     if (stamps === undefined && failed.length === 0) failed.push('a script that ended early');
-    return { green, page, releases: stamps ?? [page], failed };
+    const [named, fetched] = stamps ? [stamps.slice(0, -1), stamps.slice(-1)] : [[page], []];
+    return { green, page, releases: named, fetched, failed };
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, cacheStores, type Dispatcher, interceptors, request } from 'undici';
-import { referencesIn, releaseIn } from './site.ts';
+import { isFetched, referencesIn, releaseIn } from './site.ts';
 import type { PageLoad } from './tally.ts';
 
 export interface VisitorOptions {
@@ -32,6 +32,7 @@ export class HttpVisitor {
 
   async load(address: string, green: number): Promise<PageLoad> {
     const releases: number[] = [];
+    const fetched: number[] = [];
     const failed: string[] = [];
     const get = async (path: string): Promise<string> => {
       const answer = await this.#get(path);
@@ -40,7 +41,7 @@ export class HttpVisitor {
         failed.push(`${path}: ${'text' in answer ? 'no file of the site' : answer.reason}`);
         return '';
       }
-      releases.push(release);
+      (isFetched(path) ? fetched : releases).push(release);
       return answer.text;
     };
     const visit = async (path: string): Promise<void> => {
@@ -48,7 +49,7 @@ export class HttpVisitor {
     };
     const page = await get(address);
     await Promise.all(referencesIn(page).map(visit));
-    return { green, page: releaseIn(page), releases, failed };
+    return { green, page: releaseIn(page), releases, fetched, failed };
   }
 
   async close(): Promise<void> {

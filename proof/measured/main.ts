@@ -48,6 +48,8 @@ async function compare(options: Options, browser: Browser | undefined): Promise<
     { name: 'copy, then invalidate `/*`', hashed, start: () => recipe(options) },
     { name: 'this project', hashed, start: () => ours({ ...options, hashed }) },
   ]);
+  const fingerprint = () => ours({ ...options, hashed: false, fingerprint: true });
+  runs.push({ name: 'this project, `fingerprint: true`', hashed: false, start: fingerprint });
   const rows: (string | number)[][] = [];
   for (const { name, hashed, start } of runs) {
     const names = hashed ? 'hashed' : 'fixed';
@@ -63,14 +65,14 @@ async function compare(options: Options, browser: Browser | undefined): Promise<
       await way.stop();
     }
   }
-  const heading = ['Way', 'Names', 'Loaded by', 'Page loads', 'Mixed', 'Failed', 'Stale'];
-  return table([...heading, 'A release takes'], rows, 3);
+  const counted = ['Page loads', 'Mixed', 'Without what is fetched', 'Failed', 'Stale'];
+  return table(['Way', 'Names', 'Loaded by', ...counted, 'A release takes'], rows, 3);
 }
 
 function rowsOf(name: string, names: string, measured: Measured): (string | number)[][] {
-  const row = (by: string, { loads, mixed, failed, stale }: Tally) => [
-    ...[name, names, by, loads, withShare(mixed, loads), withShare(failed, loads)],
-    withShare(stale, loads),
+  const row = (by: string, { loads, mixed, mixedWithoutFetched, failed, stale }: Tally) => [
+    ...[name, names, by, loads],
+    ...[mixed, mixedWithoutFetched, failed, stale].map((count) => withShare(count, loads)),
     `${(measured.publishing / 1000).toFixed(1)} s`,
   ];
   const { http, browser } = measured;

@@ -7,7 +7,7 @@ export const HELP = `npm run proof:measured [-- OPTIONS]
 Publishes the same releases in two ways on this machine, while visitors load pages over HTTP and in a
 real browser, and counts the page loads that got files of two releases: the well-known recipe (copy into
 the bucket, then invalidate /*) and this project's stack, each with hashed and with fixed names of
-scripts and styles. Takes some ten minutes.
+scripts and styles, and this project's with fixed names and fingerprint: true. Takes some ten minutes.
 
   --releases N       how many are published one after the other (default 20)
   --pages N          of the site, besides the start page (default 40)

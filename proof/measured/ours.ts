@@ -7,9 +7,12 @@ const FOLDER = 'public';
 /** The stack of this project on this machine, published to by `git push`, with everything that runs in its pipeline. */
 export async function ours({
   hashed,
+  fingerprint = false,
   edgeDelay,
 }: {
   readonly hashed: boolean;
+  /** Whether the upload gives files copies under names that change with them. @default false */
+  readonly fingerprint?: boolean;
   /** How much later than its write an edge sees a new pointer at most, in milliseconds; each time another part of it. */
   readonly edgeDelay: number;
 }): Promise<Way> {
@@ -17,6 +20,7 @@ export async function ours({
     name: 'measured',
     build: { kind: 'folder', directory: FOLDER },
     immutable: hashed ? ['assets/*'] : [],
+    fingerprint,
   });
   const stack = await LocalStack.start({
     assembly,

@@ -17,6 +17,9 @@ export function releaseIn(text: string): number | undefined {
 export const referencesIn = (text: string): string[] =>
   [...text.matchAll(/["'](\/assets\/[\w.-]+)["']/g)].map(([, path]) => path as string);
 
+/** Whether a script asks for that address by itself: no build tool and no upload can see that it does. */
+export const isFetched = (address: string): boolean => /^\/assets\/data\b/.test(address);
+
 /** Copied in the order of their names, the first of them comes before `assets/`. */
 const SECTIONS = ['about', 'blog', 'docs', 'news'];
 
@@ -32,7 +35,7 @@ export const pagesOf = ({ pages }: SiteShape): string[] => [
 /**
  * The files of one release, each stamped with its number. A page has a style sheet and a script; the script imports
  * another and fetches data, as one that was split by a bundler does. In a browser `window.stamps` resolves to the
- * releases of all five.
+ * releases of all five, that of the data last.
  */
 export function siteOf(release: number, shape: SiteShape): Map<string, string> {
   const files = new Map<string, string>();
@@ -54,7 +57,7 @@ const root = document.documentElement;
 window.stamps = fetch('${data}').then(async (answer) => {
   const data = (await answer.json()).release;
   const style = Number(getComputedStyle(root).getPropertyValue('--release'));
-  return [Number(root.dataset.release), ${release}, chunk, data, style];
+  return [Number(root.dataset.release), ${release}, chunk, style, data];
 });
 `,
   );

@@ -4,8 +4,10 @@ export interface PageLoad {
   readonly green: number;
   /** The release of the page itself; nothing if there was no page. */
   readonly page: number | undefined;
-  /** Of the page and all subresources that came. */
+  /** Of the page and all subresources that came, except for what scripts fetch. */
   readonly releases: readonly number[];
+  /** Of what scripts fetch. */
+  readonly fetched: readonly number[];
   /** The addresses that gave nothing usable, each with what came instead. */
   readonly failed: readonly string[];
 }
@@ -18,6 +20,8 @@ export class Tally {
   loads = 0;
   /** Page loads with files of more than one release. */
   mixed = 0;
+  /** Of these, those that mix without what scripts fetch. */
+  mixedWithoutFetched = 0;
   /** Page loads that lacked the page or one of its subresources. */
   failed = 0;
   /** Page loads with a page older than the release that had been reported as published before they began. */
@@ -26,9 +30,10 @@ export class Tally {
   readonly told: string[] = [];
   readonly #seen = new Set<number>();
 
-  note({ green, page, releases, failed }: PageLoad): void {
+  note({ green, page, releases, fetched, failed }: PageLoad): void {
     this.loads += 1;
-    if (new Set(releases).size > 1) this.mixed += 1;
+    if (new Set([...releases, ...fetched]).size > 1) this.mixed += 1;
+    if (new Set(releases).size > 1) this.mixedWithoutFetched += 1;
     if (failed.length > 0) this.failed += 1;
     this.told.push(...failed.slice(0, MOST_TOLD - this.told.length));
     if (page !== undefined && page < green) this.stale += 1;

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { withText } from '../markdown.ts';
 import { WAYS } from './models/ways.ts';
 import { HELP, readOptions } from './options.ts';
 import { blocksOf } from './rows.ts';
@@ -20,18 +21,16 @@ async function main(): Promise<void> {
     console.log(`${table}\n${sources}`);
     return;
   }
-  const page = between(between(readFileSync(PAGE, 'utf8'), 'table', table), 'sources', sources);
+  let page = readFileSync(PAGE, 'utf8');
+  for (const [name, text] of Object.entries({ table, sources })) {
+    page = withText(
+      page,
+      [`<!-- ${name}: npm run proof -- --write -->`, `<!-- end of ${name} -->`],
+      text,
+    );
+  }
   writeFileSync(PAGE, page);
   process.stderr.write('docs/proof.md is written\n');
-}
-
-/** The page with that text between two comments that say so. */
-function between(page: string, name: string, text: string): string {
-  const [begin, end] = [`<!-- ${name}: npm run proof -- --write -->`, `<!-- end of ${name} -->`];
-  const [before, rest = ''] = page.split(begin);
-  const after = rest.split(end)[1];
-  if (after === undefined) throw new Error(`docs/proof.md: has no lines "${begin}" and "${end}"`);
-  return `${before}${begin}\n\n${text}\n${end}${after}`;
 }
 
 main().catch((error: Error) => {

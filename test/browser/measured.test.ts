@@ -51,3 +51,14 @@ test('a release of this stack goes live under the same load without a page that 
   if (!browser) return;
   expect(inBrowser.seen).toBe(2);
 });
+
+test('with fixed names and fingerprint: true no page mixes but by what its scripts fetch', async () => {
+  const { http, browser: inBrowser } = await measured(
+    ours({ hashed: false, fingerprint: true, edgeDelay: 300 }),
+    false,
+  );
+  const none = { mixedWithoutFetched: 0, failed: 0, stale: 0 };
+  expect(http).toMatchObject(none);
+  expect(http.seen).toBe(2);
+  expect(inBrowser).toMatchObject(none);
+});

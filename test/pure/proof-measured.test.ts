@@ -35,20 +35,29 @@ describe.each([true, false])('the site that is published, hashed: %s', (hashed) 
 });
 
 describe('a page load counts as', () => {
-  const load = { green: 1, page: 1, releases: [1, 1, 1], failed: [] };
+  const load = { green: 1, page: 1, releases: [1, 1, 1], fetched: [1], failed: [] };
   test.each([
     [
       'nothing but a page load where all is of the live release',
       {},
-      { mixed: 0, failed: 0, stale: 0 },
+      { mixed: 0, mixedWithoutFetched: 0, failed: 0, stale: 0 },
     ],
-    ['mixed where one file is of another release', { releases: [1, 2, 1] }, { mixed: 1 }],
+    [
+      'mixed where one file is of another release',
+      { releases: [1, 2, 1] },
+      { mixed: 1, mixedWithoutFetched: 1 },
+    ],
+    [
+      'mixed by what scripts fetch where only that is of another release',
+      { fetched: [2] },
+      { mixed: 1, mixedWithoutFetched: 0 },
+    ],
     ['mixed where it is old as well', { page: 0, releases: [0, 1] }, { mixed: 1, stale: 1 }],
     ['failed once, however many files it lacks', { failed: ['/a', '/b'] }, { failed: 1, mixed: 0 }],
     ['stale where the release was reported before it began', { green: 2 }, { stale: 1 }],
     [
       'not stale where it is newer than what was reported',
-      { page: 2, releases: [2] },
+      { page: 2, releases: [2], fetched: [2] },
       { stale: 0 },
     ],
     [
