@@ -1,6 +1,10 @@
 import type { Kind } from '../../bench/prices.ts';
 import type { Body } from './sites/body.ts';
 
+/** What a `ListObjectsV2` answers at most, and what it takes, in milliseconds. */
+export const KEYS_A_LISTING = 1_000;
+export const LISTING_MS = 200;
+
 /** What stands under a key from some moment on; no body: it was deleted. There are hundreds of thousands of these. */
 interface State {
   readonly at: number;

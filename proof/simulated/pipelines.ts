@@ -58,11 +58,17 @@ export class Pipelines {
         const going =
           'push' in happening
             ? model.publish(this.#world, happening.push, this, happening.fails === true)
-            : model.goBack(this.#world, happening.back, this);
+            : this.#goBack(model, happening.back);
         going.catch((error: Error) => this.failures.push(error.message));
         return untilAllWait();
       });
     }
+  }
+
+  async #goBack(model: Model, release: number): Promise<void> {
+    if (model.goBack) return model.goBack(this.#world, release, this);
+    await this.#world.time.sleep(REBUILD_MS);
+    await model.publish(this.#world, release, this, false);
   }
 
   /** Of pushes, not of rollbacks. */
@@ -125,7 +131,7 @@ export const FILES_A_SECOND = 200;
 export const NEXT_STAGE_MS = 5_000;
 
 /** What somebody waits for who goes back by building an old commit again, in milliseconds. */
-export const REBUILD_MS = 90_000;
+const REBUILD_MS = 90_000;
 
 /** Seeds of what a pipeline leaves to chance. */
 export const pipelineSeed = (seed: number, release: number): number => seedOf(seed, 77, release);

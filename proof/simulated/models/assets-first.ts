@@ -1,12 +1,9 @@
-import { type Pipelines, REBUILD_MS } from '../pipelines.ts';
+import { KEYS_A_LISTING, LISTING_MS } from '../bucket.ts';
+import type { Pipelines } from '../pipelines.ts';
 import type { Body } from '../sites/body.ts';
 import type { World } from '../world.ts';
 import { beginInPlace, FAILS_AT, fileAt, writeFiles } from './in-place.ts';
 import { CACHING_OPTIMIZED, type Model, type Way } from './model.ts';
-
-/** `aws s3 sync` begins with a listing of the bucket: a thousand keys a request, about five of those a second. */
-const KEYS_A_LISTING = 1_000;
-const LISTING_MS = 200;
 
 export const assetsFirst: Way = {
   name: 'assets first, HTML last',
@@ -51,12 +48,7 @@ class AssetsFirst implements Model {
     pipelines.green(deployment);
   }
 
-  async goBack(world: World, release: number, pipelines: Pipelines) {
-    await world.time.sleep(REBUILD_MS);
-    await this.publish(world, release, pipelines, false);
-  }
-
-  /** Writes what is not there as it should be. */
+  /** Writes what is not there as it should be. `aws s3 sync` lists the bucket first. */
   async #sync(world: World, release: number, isMeant: (path: string) => boolean, share = 1) {
     const { bucket, time } = world;
     const tree = world.treeOf(release);

@@ -1,5 +1,5 @@
 import { shuffled } from '../chance.ts';
-import { NEXT_STAGE_MS, type Pipelines, pipelineSeed, REBUILD_MS } from '../pipelines.ts';
+import { NEXT_STAGE_MS, type Pipelines, pipelineSeed } from '../pipelines.ts';
 import type { World } from '../world.ts';
 import { beginInPlace, FAILS_AT, fileAt, writeFiles } from './in-place.ts';
 import type { Model, Way } from './model.ts';
@@ -69,10 +69,5 @@ class CopyThenInvalidate implements Model {
       this.#live = release;
     });
     pipelines.green(deployment);
-  }
-
-  async goBack(world: World, release: number, pipelines: Pipelines) {
-    await world.time.sleep(REBUILD_MS);
-    await this.publish(world, release, pipelines, false);
   }
 }

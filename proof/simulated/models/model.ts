@@ -52,8 +52,8 @@ export interface Model {
   begin(world: World): Promise<void>;
   /** What a push does once it is built. Says to `pipelines` what becomes visible, and when it is green. */
   publish(world: World, release: number, pipelines: Pipelines, fails: boolean): Promise<void>;
-  /** What somebody does who wants an older release back. */
-  goBack(world: World, release: number, pipelines: Pipelines): Promise<void>;
+  /** What somebody does who wants an older release back; missing: builds and publishes it again. */
+  goBack?(world: World, release: number, pipelines: Pipelines): Promise<void>;
 }
 
 export interface EdgeCost {

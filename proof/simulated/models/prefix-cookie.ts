@@ -1,4 +1,5 @@
-import { type Pipelines, REBUILD_MS } from '../pipelines.ts';
+import { KEYS_A_LISTING } from '../bucket.ts';
+import type { Pipelines } from '../pipelines.ts';
 import type { View } from '../store.ts';
 import type { World } from '../world.ts';
 import { FAILS_AT, writeFiles } from './in-place.ts';
@@ -10,7 +11,6 @@ const STACK_MS = 20_000;
 const FLIP_MS = 5_000;
 /** `BucketDeployment`s of a site with hashed files: those, HTML, the rest; each reads the bucket's list. */
 const DEPLOYMENTS = 3;
-const KEYS_A_LISTING = 1_000;
 
 const COOKIE = '__dpl';
 const COOKIE_SECONDS = 86_400;
@@ -115,11 +115,6 @@ class PrefixCookie implements Model {
       await time.sleep(STACK_MS);
       pipelines.green(deployment);
     });
-  }
-
-  async goBack(world: World, release: number, pipelines: Pipelines) {
-    await world.time.sleep(REBUILD_MS);
-    await this.publish(world, release, pipelines, false);
   }
 
   #build(release: number): string {

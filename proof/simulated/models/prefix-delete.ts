@@ -1,4 +1,5 @@
-import { NEXT_STAGE_MS, type Pipelines, REBUILD_MS } from '../pipelines.ts';
+import { KEYS_A_LISTING, LISTING_MS } from '../bucket.ts';
+import { NEXT_STAGE_MS, type Pipelines } from '../pipelines.ts';
 import type { View } from '../store.ts';
 import type { World } from '../world.ts';
 import { FAILS_AT, writeFiles } from './in-place.ts';
@@ -9,9 +10,6 @@ const YEAR = 31_536_000;
 /** The Lambda function's start, DescribeKeyValueStore and PutKey, in milliseconds. */
 const FLIP_MS = 1_500;
 
-/** One `ListObjectsV2` without going on: as many keys as it answers. */
-const LISTED = 1_000;
-const LISTING_MS = 200;
 /** One `DeleteObject` after the other. */
 const DELETE_MS = 30;
 /** The Lambda function's timeout. */
@@ -112,11 +110,6 @@ class PrefixDelete implements Model {
     });
   }
 
-  async goBack(world: World, release: number, pipelines: Pipelines) {
-    await world.time.sleep(REBUILD_MS);
-    await this.publish(world, release, pipelines, false);
-  }
-
   async #deleteOthers({ bucket, time, scene }: World, commit: string): Promise<void> {
     const begun = time.now;
     bucket.requests.add('LIST');
@@ -125,7 +118,8 @@ class PrefixDelete implements Model {
       .map((_, release) => commitOf(release))
       .filter((other) => other !== commit && bucket.holds(`${other}/`, time.now));
     for (const other of others) {
-      const keys = bucket.keys(`${other}/`, time.now).slice(0, LISTED);
+      // One listing, which it does not go on with.
+      const keys = bucket.keys(`${other}/`, time.now).slice(0, KEYS_A_LISTING);
       bucket.requests.add('LIST');
       await time.sleep(LISTING_MS);
       const left = Math.floor((begun + DELETING_MS - time.now) / DELETE_MS);
