@@ -56,8 +56,10 @@ import { release as chunk } from '${chunk}';
 const root = document.documentElement;
 window.stamps = fetch('${data}').then(async (answer) => {
   const data = (await answer.json()).release;
-  const style = Number(getComputedStyle(root).getPropertyValue('--release'));
-  return [Number(root.dataset.release), ${release}, chunk, style, data];
+  const style = getComputedStyle(root).getPropertyValue('--release');
+  // A style sheet that did not come is of no release.
+  const styles = style ? [Number(style)] : [];
+  return [Number(root.dataset.release), ${release}, chunk, ...styles, data];
 });
 `,
   );
