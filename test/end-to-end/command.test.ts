@@ -45,11 +45,11 @@ function leftBehind(temporary: string): { left: string[]; processes: string[] } 
   const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes(temporary));
-  // Not the cache of tsx, which runs the command and may write a moment after it has ended.
+  // Not the caches of tsx, which runs the command and may write a moment after it has ended, and of Node.js 22 and newer.
   const left = readdirSync(temporary, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((file) => !/\/tsx-[^/]+\//.test(file));
+    .filter((file) => !/\/(?:tsx-[^/]+|node-compile-cache)\//.test(file));
   return { left, processes };
 }
 

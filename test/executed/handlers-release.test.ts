@@ -331,6 +331,8 @@ test.concurrent('a release that needs several invocations goes on where it stopp
     continuationToken: expect.any(String),
     executionDetails: { percentComplete: expect.any(Number) },
   });
+  const stored = [...s3.objects.keys()].filter((key) => key.startsWith('content/releases/')).length;
+  expect(stored).toBeGreaterThan(0);
   s3.fault = () => undefined;
   s3.calls.length = 0;
   const continuationToken = report?.continuationToken as string;
@@ -338,7 +340,8 @@ test.concurrent('a release that needs several invocations goes on where it stopp
   const id = idIn(next.report);
   expect(continuationToken).toContain(id);
   expect(manifest(id).files).toHaveLength(61);
-  expect(s3.calls.filter(({ call }) => call.startsWith('PUT content/releases/'))).toHaveLength(31);
+  const sent = s3.calls.filter(({ call }) => call.startsWith('PUT content/releases/'));
+  expect(sent).toHaveLength(61 - stored);
   expect(codePipeline.reports).toHaveLength(2);
 });
 
