@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseAllHeaders } from '@netlify/headers-parser';
 import pMap from 'p-map';
 import { addressesOf } from './addressing.ts';
+import { matcherOf, specialIn } from './path-pattern.ts';
 import type { ArtifactFile } from './plan.ts';
 import { count, listed } from './words.ts';
 
@@ -16,7 +17,7 @@ export interface HeadersRule {
   readonly line: number;
   readonly path: string;
   /** By Netlify's own reading of the path. */
-  readonly matches: RegExp;
+  matches(address: string): boolean;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
 }
@@ -94,7 +95,7 @@ export async function readHeaders(
 }
 
 type Line =
-  | { readonly kind: 'path'; readonly path: string; readonly matches: RegExp }
+  | { readonly kind: 'path'; readonly path: string; matches(address: string): boolean }
   | { readonly kind: 'header'; readonly name: string; readonly value: string }
   | { readonly kind: 'wrong'; readonly problem: string }
   | { readonly kind: 'nothing' };
@@ -121,7 +122,15 @@ async function parseLine(line: string, file: string): Promise<Line> {
     return { kind: 'wrong', problem: problem.charAt(0).toLowerCase() + problem.slice(1) };
   }
   const last = headers.at(-1) as { for: string; values: Record<string, string>; forRegExp: RegExp };
-  if (last.for !== before) return { kind: 'path', path: last.for, matches: last.forRegExp };
+  if (last.for !== before) {
+    const special = specialIn(last.for);
+    return special === undefined
+      ? { kind: 'path', path: last.for, matches: matcherOf(last.for, last.forRegExp) }
+      : {
+          kind: 'wrong',
+          problem: `beside a *, ${special} is part of a regular expression; let the * stand for it as well`,
+        };
+  }
   const found = Object.entries(last.values).find(
     ([name, value]) => name !== PROBE || value !== '1',
   );
@@ -166,7 +175,7 @@ export function resolveHeaders(
   for (const path of paths) {
     const plain = addressesOf(path);
     const addresses = [...plain, ...plain.map(encodeURI)];
-    const found = rules.filter(({ matches }) => addresses.some((one) => matches.test(one)));
+    const found = rules.filter(({ matches }) => addresses.some(matches));
     for (const rule of found) used.add(rule);
     const headers = new Map(found.flatMap((rule) => [...rule.headers]));
     if (headers.size === 0) continue;
