@@ -201,7 +201,7 @@ export async function upload(
           files: rules.files,
           immutable,
           urls,
-          isRuled: (address: string) => redirects?.ruling.at(address) !== undefined,
+          isRuled: (address: string) => redirects?.ruling.decides(address) ?? false,
           open: zip.open,
           endAt: invocation.endAt,
           clock,
