@@ -136,6 +136,24 @@ test('more than S3 stores with a file is told', async () => {
   ]);
 });
 
+test('a line that no file could keep is refused before the parser has it', async () => {
+  const long = `X-A: a${' '.repeat(500_000)}b`;
+  const { problems } = await resolved(`/*\n  ${long}\n`, FILES);
+  expect(problems).toEqual([
+    `_headers, line 2: got ${JSON.stringify(`${long.slice(0, 4_096)}…`)}; a line can have 4,096 characters`,
+  ]);
+});
+
+test('many paths and many files are given up where the caller says so', async () => {
+  const { rules } = await inFolder((folder) => readHeaders('/*\n  X-A: 1\n', folder));
+  let files = 0;
+  const giveUp = () => {
+    files += 1;
+    if (files > 3) throw new Error('no more time');
+  };
+  expect(() => resolveHeaders(rules, FILES, giveUp)).toThrow('no more time');
+});
+
 test('a path that is no file’s is told', async () => {
   const { findings, problems } = await resolved('/*\n  X-A: 1\n/imgs/*\n  X-B: 1\n', FILES);
   expect(problems).toEqual([]);

@@ -116,6 +116,13 @@ test('a rule that is longer than a value of the store is refused', async () => {
   ]);
 });
 
+test('a line that no rule needs is refused before it is looked at', async () => {
+  const { problems } = await compiled(`/a /${':b'.repeat(400_000)}`, FILES);
+  expect(problems).toEqual([
+    `_redirects, line 1: got "/a /${':b'.repeat(2_046)}…"; a line can have 4,096 characters`,
+  ]);
+});
+
 test('all that is wrong is told together, each with its line', async () => {
   const { problems } = await compiled(
     '# moved\n/a /b 410\n\n/c /about\n/d\n/e /f\n/f /e 302\n',

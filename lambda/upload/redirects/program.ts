@@ -114,7 +114,7 @@ export function compile(
       if (ruling.after(number, rule.from)) exact.push(`${number} ${rule.from} / -`);
     } else exact.push(lineOf(number, rule, true));
   }
-  problems.push(...tooLong([...exact, ...patterns], redirects));
+  for (const problem of tooLong([...exact, ...patterns], redirects)) problems.push(problem);
   if (problems.length > 0 || exact.length + patterns.length === 0) {
     return { program: undefined, ruling, problems, findings };
   }
