@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parseAllHeaders } from '@netlify/headers-parser';
 import pMap from 'p-map';
 import { addressesOf } from './addressing.ts';
+import { matcherOf, specialIn } from './path-pattern.ts';
 import type { ArtifactFile } from './plan.ts';
-import { count, listed } from './words.ts';
+import { beginningOf, count, listed } from './words.ts';
 
 /** In Netlify's syntax, at the top of the built site. It is read, and not published. */
 export const HEADERS_FILE = '_headers';
@@ -16,7 +17,7 @@ export interface HeadersRule {
   readonly line: number;
   readonly path: string;
   /** By Netlify's own reading of the path. */
-  readonly matches: RegExp;
+  matches(address: string): boolean;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
 }
@@ -54,6 +55,9 @@ const TAKEN_FAMILY = /^x-(?:accel|amz|amzn|edge)-/;
 
 const LINES_AT_ONCE = 8;
 
+/** Twice what S3 stores with a file. The parser takes minutes for a line of a megabyte, in which no timer fires. */
+const LINE_CHARACTERS = 2 * METADATA_BYTES;
+
 /**
  * Reads the file with Netlify's own parser, and refuses what cannot be honoured. Says all that is wrong, each with its line.
  *
@@ -74,7 +78,7 @@ export async function readHeaders(
   for (const [index, one] of parsed.entries()) {
     const say = (problem: string) =>
       problems.push(
-        `${HEADERS_FILE}, line ${index + 1}: got ${JSON.stringify((lines[index] as string).trim())}; ${problem}`,
+        `${HEADERS_FILE}, line ${index + 1}: got ${JSON.stringify(beginningOf(lines[index] as string, LINE_CHARACTERS))}; ${problem}`,
       );
     if (one.kind === 'wrong') say(one.problem);
     if (one.kind === 'path') rules.push({ line: index + 1, ...one, headers: new Map() });
@@ -94,7 +98,7 @@ export async function readHeaders(
 }
 
 type Line =
-  | { readonly kind: 'path'; readonly path: string; readonly matches: RegExp }
+  | { readonly kind: 'path'; readonly path: string; matches(address: string): boolean }
   | { readonly kind: 'header'; readonly name: string; readonly value: string }
   | { readonly kind: 'wrong'; readonly problem: string }
   | { readonly kind: 'nothing' };
@@ -108,6 +112,12 @@ const PROBE = 'x-probe';
 async function parseLine(line: string, file: string): Promise<Line> {
   const content = line.trim();
   if (content === '') return { kind: 'nothing' };
+  if (content.length > LINE_CHARACTERS) {
+    return {
+      kind: 'wrong',
+      problem: `a line can have ${LINE_CHARACTERS.toLocaleString('en')} characters`,
+    };
+  }
   const before = `/${'-'.repeat(content.length)}`;
   await writeFile(file, `${before}\n${line}\n${PROBE}: 1`);
   const { headers, errors } = await parseAllHeaders({
@@ -121,7 +131,15 @@ async function parseLine(line: string, file: string): Promise<Line> {
     return { kind: 'wrong', problem: problem.charAt(0).toLowerCase() + problem.slice(1) };
   }
   const last = headers.at(-1) as { for: string; values: Record<string, string>; forRegExp: RegExp };
-  if (last.for !== before) return { kind: 'path', path: last.for, matches: last.forRegExp };
+  if (last.for !== before) {
+    const special = specialIn(last.for);
+    return special === undefined
+      ? { kind: 'path', path: last.for, matches: matcherOf(last.for, last.forRegExp) }
+      : {
+          kind: 'wrong',
+          problem: `beside a *, ${special} is part of a regular expression; let the * stand for it as well`,
+        };
+  }
   const found = Object.entries(last.values).find(
     ([name, value]) => name !== PROBE || value !== '1',
   );
@@ -152,10 +170,13 @@ function problemWith(name: string, value: string): string | undefined {
 /**
  * Which headers each file gets. A path is meant for a file if it matches one of the file's addresses. Of the same header the
  * last one stands, as with Netlify.
+ *
+ * @param check called before every file; throws to give up
  */
 export function resolveHeaders(
   rules: readonly HeadersRule[],
   paths: readonly string[],
+  check: () => void = () => {},
 ): ResolvedHeaders {
   const sets = new Map<string, string>();
   const texts = new Map<string, string>();
@@ -163,22 +184,26 @@ export function resolveHeaders(
   const used = new Set<HeadersRule>();
   const large: string[] = [];
   let most = 0;
+  /** By the lines of the rules that many files have in common. */
+  const known = new Map<string, { readonly text: string; readonly name: string } | undefined>();
   for (const path of paths) {
+    check();
     const plain = addressesOf(path);
-    const addresses = [...plain, ...plain.map(encodeURI)];
-    const found = rules.filter(({ matches }) => addresses.some((one) => matches.test(one)));
+    const addresses = [...new Set([...plain, ...plain.map(encodeURI)])];
+    const found = rules.filter(({ matches }) => addresses.some(matches));
     for (const rule of found) used.add(rule);
-    const headers = new Map(found.flatMap((rule) => [...rule.headers]));
-    if (headers.size === 0) continue;
-    const text = JSON.stringify(Object.fromEntries([...headers].sort()));
-    const bytes = METADATA_NAME.length + text.length;
+    const key = found.map(({ line }) => line).join();
+    if (!known.has(key)) known.set(key, setOf(found));
+    const set = known.get(key);
+    if (set === undefined) continue;
+    const bytes = METADATA_NAME.length + set.text.length;
     if (bytes > METADATA_BYTES) {
       large.push(path);
       most = Math.max(most, bytes);
+      continue;
     }
-    const name = nameOf(text);
-    texts.set(name, text);
-    sets.set(path, name);
+    texts.set(set.name, set.text);
+    sets.set(path, set.name);
   }
   if (large.length > 0) {
     problems.push(
@@ -192,6 +217,14 @@ export function resolveHeaders(
         `${HEADERS_FILE}, line ${line}: ${path} is no address of a file of the release`,
     );
   return { sets, texts, problems, findings };
+}
+
+/** What rules say together; nothing, if they name no header. */
+function setOf(rules: readonly HeadersRule[]) {
+  const headers = new Map(rules.flatMap((rule) => [...rule.headers]));
+  if (headers.size === 0) return undefined;
+  const text = JSON.stringify(Object.fromEntries([...headers].sort()));
+  return { text, name: nameOf(text) };
 }
 
 const nameOf = (text: string): string =>

@@ -64,7 +64,7 @@ export class PageReader {
   /** What relative addresses are relative to. */
   #bases: readonly URL[];
   #hasBase = false;
-  /** Of open `<template>`s, whose content is not in the document. */
+  /** Of open `<template>`s: whether their content is not in the document, by themselves or by one around them. */
   readonly #templates: boolean[] = [];
   #attributes = new Map<string, Attribute>();
   /** The style sheet or script that is being read. */
@@ -105,9 +105,9 @@ export class PageReader {
   }
 
   #open(name: string, attributes: Attributes): void {
-    const inert = this.#templates.includes(true);
+    const inert = this.#templates.at(-1) ?? false;
     // One with a shadow root is shown where it stands; any other waits for a script to fill it in.
-    if (name === 'template') this.#templates.push(!attributes.has('shadowrootmode'));
+    if (name === 'template') this.#templates.push(inert || !attributes.has('shadowrootmode'));
     if (name === 'base' && !inert && !this.#hasBase && attributes.has('href')) {
       this.#hasBase = true;
       const href = textOf(attributes, 'href') ?? '';
@@ -229,19 +229,27 @@ function roleOfLink(attributes: Attributes): Role {
 const httpEquiv = (attributes: Attributes): string | undefined =>
   textOf(attributes, 'http-equiv')?.toLowerCase();
 
+/** At its end. A regular expression would begin anew at each comma of many. */
+function withoutCommas(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === ',') end -= 1;
+  return url.slice(0, end);
+}
+
 /** `a.png 1x, b.png 2x`, by the rules of the HTML standard: an address may have commas inside. */
 function* sourcesIn({ text, at }: Piece): Generator<Piece> {
   const candidate = /[\s,]*([^\s]+)/y;
-  const descriptors = /(?:[^,(]|\([^)]*\)?)*/y;
+  const descriptor = /[^,(]+|\([^)]*\)?/y;
   for (;;) {
     const url = candidate.exec(text)?.[1];
     if (url === undefined) return;
     const start = candidate.lastIndex - url.length;
-    yield { text: url.replace(/,+$/, ''), at: (index) => at(start + index) };
-    descriptors.lastIndex = candidate.lastIndex;
+    yield { text: withoutCommas(url), at: (index) => at(start + index) };
     // A comma at the end of the address says that no descriptor follows.
-    if (!url.endsWith(',')) descriptors.exec(text);
-    candidate.lastIndex = descriptors.lastIndex;
+    if (url.endsWith(',')) continue;
+    // One by one: an expression for all of them has no room to remember millions.
+    descriptor.lastIndex = candidate.lastIndex;
+    while (descriptor.test(text)) candidate.lastIndex = descriptor.lastIndex;
   }
 }
 

@@ -37,6 +37,7 @@ const MOST_BYTES = 1_000_000;
  * Takes the files with rules out of the built site and makes of them what the release goes live with.
  *
  * @param folder for temporary files
+ * @param check called now and then; throws to give up
  */
 export async function readRules(
   files: readonly ArtifactFile[],
@@ -45,23 +46,25 @@ export async function readRules(
   on: RulesFiles,
   immutable: readonly string[],
   style: UrlStyle,
+  check: () => void,
 ): Promise<Rules> {
   const published = files.filter(({ path }) => ![REDIRECTS_FILE, HEADERS_FILE].includes(path));
   const paths = published.map(({ path }) => path);
-  const problems: string[] = [];
-  const findings: string[] = [];
+  let problems: readonly string[] = [];
 
   async function contentOf(name: string, option: string, isOn: boolean) {
     const file = files.find(({ path }) => path === name);
     if (file === undefined) return undefined;
     if (!isOn) {
-      problems.push(
+      problems = [
+        ...problems,
         `${name}: would do nothing, because ${option} is off; set ${option}: true in site.config.ts and deploy, or leave the file out of the site`,
-      );
+      ];
     } else if (file.size > MOST_BYTES) {
-      problems.push(
+      problems = [
+        ...problems,
         `${name}: got ${file.size.toLocaleString('en')} bytes; use at most ${MOST_BYTES.toLocaleString('en')}`,
-      );
+      ];
     } else return text(await open(name));
     return undefined;
   }
@@ -71,22 +74,20 @@ export async function readRules(
   if (content !== undefined) {
     const read = await readRedirects(content, folder);
     redirects = compile(read.redirects, paths, immutable, style);
-    problems.push(...read.problems, ...redirects.problems);
-    findings.push(...redirects.findings);
+    problems = [...problems, ...read.problems, ...redirects.problems];
   }
   let headers: ResolvedHeaders | undefined;
   const headersContent = await contentOf(HEADERS_FILE, 'headersFile', on.headers);
   if (headersContent !== undefined) {
     const read = await readHeaders(headersContent, folder);
-    headers = resolveHeaders(read.rules, paths);
-    problems.push(...read.problems, ...headers.problems);
-    findings.push(...headers.findings);
+    headers = resolveHeaders(read.rules, paths, check);
+    problems = [...problems, ...read.problems, ...headers.problems];
   }
   return {
     files: headers ? withHeaders(published, headers) : published,
     redirects,
     headers,
     problems,
-    findings,
+    findings: [...(redirects?.findings ?? []), ...(headers?.findings ?? [])],
   };
 }

@@ -120,6 +120,9 @@ const FILES_AT_ONCE = 24;
 
 const TRIES = 6;
 
+/** The rest of the invocation is for the pages and the files themselves. */
+const SHARE_FOR_RULES = 1 / 4;
+
 /** For the two requests that mark an upload as abandoned. */
 const ABANDONING_MS = 5_000;
 
@@ -194,6 +197,7 @@ export async function upload(
           rulesFiles,
           immutable,
           urls.style,
+          inTime(clock, invocation, visitors),
         );
         const { redirects } = rules;
         const { addressing, problems } = addressingFor(rules.files, urls, immutable);
@@ -201,7 +205,7 @@ export async function upload(
           files: rules.files,
           immutable,
           urls,
-          isRuled: (address: string) => redirects?.ruling.at(address) !== undefined,
+          isRuled: (address: string) => redirects?.ruling.decides(address) ?? false,
           open: zip.open,
           endAt: invocation.endAt,
           clock,
@@ -284,6 +288,19 @@ async function fingerprinted(
 ): Promise<Fingerprinted> {
   const { fingerprint } = await import('./fingerprint/fingerprint.ts');
   return fingerprint({ ...built, settings, headers, visitors });
+}
+
+/** Asked between files, since nothing interrupts what does not wait for anything. */
+function inTime(clock: Clock, { endAt, signal }: Invocation, visitors: string): () => void {
+  const until = clock.now() + (endAt - clock.now()) * SHARE_FOR_RULES;
+  return () => {
+    signal.throwIfAborted();
+    if (clock.now() < until) return;
+    throw new Failure(
+      'JobFailed',
+      `${HEADERS_FILE}: a quarter of an invocation was over before every path had been held against every file. Use fewer paths, with fewer * in them. ${visitors}`,
+    );
+  };
 }
 
 interface Progress {

@@ -11,6 +11,12 @@ export function size(bytes: number): string {
 /** A path or address as far as a message needs it: a key may have a thousand bytes. */
 export const shortened = (text: string): string => text.replace(/^(.{60}).{2,}(.{60})$/su, '$1…$2');
 
+/** A line as far as a message needs it. */
+export const beginningOf = (text: string, most: number): string => {
+  const line = text.trim();
+  return line.length > most ? `${line.slice(0, most)}…` : line;
+};
+
 /** The first of them by name, and how many more. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length - most;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,6 +136,24 @@ test('more than S3 stores with a file is told', async () => {
   ]);
 });
 
+test('a line that no file could keep is refused before the parser has it', async () => {
+  const long = `X-A: a${' '.repeat(500_000)}b`;
+  const { problems } = await resolved(`/*\n  ${long}\n`, FILES);
+  expect(problems).toEqual([
+    `_headers, line 2: got ${JSON.stringify(`${long.slice(0, 4_096)}…`)}; a line can have 4,096 characters`,
+  ]);
+});
+
+test('many paths and many files are given up where the caller says so', async () => {
+  const { rules } = await inFolder((folder) => readHeaders('/*\n  X-A: 1\n', folder));
+  let files = 0;
+  const giveUp = () => {
+    files += 1;
+    if (files > 3) throw new Error('no more time');
+  };
+  expect(() => resolveHeaders(rules, FILES, giveUp)).toThrow('no more time');
+});
+
 test('a path that is no file’s is told', async () => {
   const { findings, problems } = await resolved('/*\n  X-A: 1\n/imgs/*\n  X-B: 1\n', FILES);
   expect(problems).toEqual([]);
@@ -195,3 +214,93 @@ test('the file is read as Netlify’s parser reads it as a whole', async () => {
     runs(60),
   );
 });
+
+/** What the parser itself makes of a path; nothing, if it is none to it. */
+async function forRegExp(path: string): Promise<RegExp | undefined> {
+  return inFolder(async (folder) => {
+    const file = join(folder, '_headers');
+    writeFileSync(file, `${path}\n  X-A: 1`);
+    const { headers } = await parseAllHeaders({
+      headersFiles: [file],
+      configHeaders: [],
+      minimal: false,
+    });
+    return (headers[0] as { forRegExp?: RegExp } | undefined)?.forRegExp;
+  });
+}
+
+test('a path matches the addresses that Netlify’s regular expression matches', async () => {
+  // The long s and the Kelvin sign are an s and a k where case makes no difference; a dot matches no end of a line.
+  const character = fc.constantFrom(...'aaabs\u017fkK\u212aß\u1e9e💩*:.-\u2028', ' ', '%');
+  const part = fc.oneof(
+    fc.constantFrom('*', '*', ':', ':p', 'a', 'a*', '*a*', 'a*b*a', '*.a', '**'),
+    fc.array(character, { maxLength: 6 }).map((all) => all.join('')),
+  );
+  const path = fc.array(part, { maxLength: 5 }).map((parts) => `/${parts.join('/')}`);
+  const piece = fc.constantFrom(
+    ...'aaabbs\u017fSkK\u212aß\u1e9e💩///.-\u2028',
+    ' ',
+    '%',
+    '*',
+    ':p',
+  );
+  const address = fc.array(piece, { maxLength: 9 }).map((pieces) => `/${pieces.join('')}`);
+  let matched = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      path,
+      fc.array(address, { minLength: 5, maxLength: 20 }),
+      async (text, addresses) => {
+        const { rules, problems } = await inFolder((folder) => readHeaders(text, folder));
+        expect(problems).toEqual([]);
+        const theirs = await forRegExp(text);
+        const chosen = addresses.filter((one) => theirs?.test(one));
+        matched += chosen.length;
+        expect(addresses.filter((one) => rules[0]?.matches(one))).toEqual(chosen);
+      },
+    ),
+    runs(300),
+  );
+  expect(matched).toBeGreaterThan(100);
+});
+
+test('what would be a regular expression beside a star is refused', async () => {
+  const file = ['/(a+)+*', '/a.b-c*/(d)/:e*+', '/x|*', '/[a]/*', '/[*'].join('\n');
+  const { problems } = await resolved(file, FILES);
+  expect(problems.slice(0, 2)).toEqual([
+    '_headers, line 1: got "/(a+)+*"; beside a *, ( is part of a regular expression; let the * stand for it as well',
+    '_headers, line 3: got "/x|*"; beside a *, | is part of a regular expression; let the * stand for it as well',
+  ]);
+  expect(problems[2]).toMatch(/^_headers, line 5: got "\/\[\*"; invalid regular expression/);
+  expect(problems).toHaveLength(3);
+});
+
+test('no path keeps the upload busy for ever, whatever files it is held against', () => {
+  // In a process of its own, since nothing interrupts a regular expression.
+  const code = `
+    import { mkdtempSync, rmSync } from 'node:fs';
+    import { tmpdir } from 'node:os';
+    import { join } from 'node:path';
+    import { readHeaders, resolveHeaders } from './lambda/upload/headers.ts';
+    const folder = mkdtempSync(join(tmpdir(), 'headers-'));
+    const paths = [
+      '/' + '*a'.repeat(8) + 'z',
+      '/' + '*a'.repeat(900) + 'z',
+      '/' + ':p/*a'.repeat(100) + '/z',
+      '/' + '*/'.repeat(900) + 'z',
+      '/' + ':p/'.repeat(500) + 'z',
+    ];
+    const files = ['a'.repeat(60), 'a'.repeat(900), 'a/'.repeat(450) + 'a', 'é'.repeat(450)];
+    const text = paths.map((path) => path + '\\n  X-A: 1').join('\\n');
+    readHeaders(text, folder).then(({ rules, problems }) => {
+      rmSync(folder, { recursive: true });
+      console.log(problems.length, rules.length, resolveHeaders(rules, files).sets.size);
+    });
+  `;
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', code],
+    { cwd: new URL('../..', import.meta.url), encoding: 'utf8', timeout: 60_000 },
+  );
+  expect({ stdout, stderr, signal }).toEqual({ stdout: '0 5 0\n', stderr: '', signal: null });
+}, 90_000);

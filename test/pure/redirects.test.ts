@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import redirector from 'netlify-redirector';
 import { describe, expect, test } from 'vitest';
 import { VALUE_BYTES } from '../../lambda/shared/store.ts';
 import { MOST_VALUES } from '../../lambda/upload/redirects/program.ts';
+import { Ruling } from '../../lambda/upload/redirects/ruling.ts';
+import { spelled, takenBy } from '../../lib/release/redirects.ts';
 import { runs } from '../support/fuzz.ts';
 import { compiled } from '../support/rules.ts';
 
@@ -113,6 +116,13 @@ test('a rule that is longer than a value of the store is refused', async () => {
   ]);
 });
 
+test('a line that no rule needs is refused before it is looked at', async () => {
+  const { problems } = await compiled(`/a /${':b'.repeat(400_000)}`, FILES);
+  expect(problems).toEqual([
+    `_redirects, line 1: got "/a /${':b'.repeat(2_046)}…"; a line can have 4,096 characters`,
+  ]);
+});
+
 test('all that is wrong is told together, each with its line', async () => {
   const { problems } = await compiled(
     '# moved\n/a /b 410\n\n/c /about\n/d\n/e /f\n/f /e 302\n',
@@ -133,6 +143,15 @@ test('a rule that a file goes before is told', async () => {
     '_redirects, line 2: /data.json is a file of the release, which goes before the rule; write 302! to turn that round',
   ]);
   expect(program).toBeUndefined();
+});
+
+test('a target that makes an address longer with every step is told before it fills the memory', async () => {
+  const { problems } = await compiled(`/:a /${':a'.repeat(300)}`, FILES);
+  expect(problems).toEqual([
+    expect.stringMatching(
+      /^_redirects, line 1: got \/:a to \/[:a]{600}; visitors are sent round for ever \(\/x to \/x{59}…x{60} to \/x{59}…x{60}\)$/,
+    ),
+  ]);
 });
 
 test('one step that ends is no loop', async () => {
@@ -199,6 +218,75 @@ describe('the values', () => {
     expect((await compiled('# the same\n/a   /b   301', FILES)).program).toEqual(one);
     expect((await compiled('/a /c\n', FILES)).program?.rules).not.toBe(one?.rules);
   });
+});
+
+test('no rules keep the upload busy for ever, however many there are and whatever files', () => {
+  // In a process of its own, since nothing interrupts what does not wait for anything.
+  const code = `
+    import { compile } from './lambda/upload/redirects/program.ts';
+    const many = (count, of) => Array.from({ length: count }, (_, index) => of(index));
+    const problemsOf = (rules, paths) => compile(
+      rules.map(([from, to], index) => ({ line: index + 1, from, to, status: 301, force: false })),
+      paths, ['assets/*'], 'any',
+    ).problems.length;
+    const pages = many(20_000, (i) => 'section-' + i + '/page/index.html');
+    console.log(
+      problemsOf(many(20_000, (i) => ['/p' + i, '/p' + (i + 1)]), []),
+      problemsOf(many(20_000, (i) => ['/section-' + i + '/*', '/archive/' + i + '/:splat']), pages),
+      problemsOf(many(20_000, (i) => ['/section-' + i + '/page', '/x']), pages),
+      problemsOf(many(180, (i) => ['/' + i + '/*', '/archive/' + i + '/:splat']), pages),
+      problemsOf([['/:a', '/' + ':a'.repeat(50)]], []),
+    );
+  `;
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', code],
+    { cwd: new URL('../..', import.meta.url), encoding: 'utf8', timeout: 60_000 },
+  );
+  expect({ stdout, stderr, signal }).toEqual({
+    stdout: '1 1 0 0 1\n',
+    stderr: '',
+    signal: null,
+  });
+}, 90_000);
+
+test('the rule that decides is the first one that matches, in whatever file', () => {
+  const part = fc.constantFrom('a', 'b', ':p', ':q', '');
+  const from = fc
+    .tuple(fc.array(part, { minLength: 1, maxLength: 3 }), fc.boolean())
+    .map(([parts, splat]) => `/${[...parts, ...(splat ? ['*'] : [])].join('/')}`);
+  const rule = fc.record({ from, force: fc.boolean() });
+  const address = fc
+    .array(fc.constantFrom('a', 'b', 'c', '', '%61'), { minLength: 1, maxLength: 4 })
+    .map((parts) => `/${parts.join('/')}`);
+  fc.assert(
+    fc.property(fc.array(rule, { maxLength: 6 }), fc.array(address), (rules, addresses) => {
+      const redirects = rules.map((one, index) => ({
+        ...one,
+        line: index + 1,
+        to: `/${index}`,
+        status: 302 as const,
+      }));
+      const ruling = new Ruling(redirects, (one) => one.startsWith('/a/b'));
+      for (const one of addresses) {
+        const parts = one.slice(1).split('/');
+        const matching = redirects.filter((redirect) =>
+          takenBy(redirect.from.slice(1).split('/'), parts, spelled(parts)),
+        );
+        const first = matching.slice(0, 1).filter(({ force }) => force || !one.startsWith('/a/b'));
+        expect([one, ruling.at(one)?.rule]).toEqual([one, first[0]]);
+        expect(ruling.decides(one)).toBe(first.length > 0);
+        for (const number of redirects.keys()) {
+          expect([one, number, ruling.after(number, one)]).toEqual([
+            one,
+            number,
+            matching.some(({ force, line }) => force && line > number + 1),
+          ]);
+        }
+      }
+    }),
+    runs(300),
+  );
 });
 
 describe('Netlify’s own matcher', () => {

@@ -837,6 +837,16 @@ describe('_headers', () => {
     );
   });
 
+  test('that take too long to hold against every file are refused while there is time to say so', async () => {
+    const account = await anAccount(withHeaders('/*\n  X-A: 1\n'));
+    account.rulesFiles = ON;
+    account.clock.now = () => (account.clock.time += 40_000);
+    await expect(account.run({}, { remainingMs: 900_000 })).rejects.toThrow(
+      '_headers: a quarter of an invocation was over before every path had been held against every file. Use fewer paths, with fewer * in them. There is no live release yet: visitors see the waiting page.',
+    );
+    expect(puts(account.calls)).toEqual([]);
+  });
+
   test('that changed bring the file anew; a pool file keeps its own, which is told', async () => {
     const account = await anAccount(withHeaders('/*\n  X-A: 1\n'));
     account.rulesFiles = ON;

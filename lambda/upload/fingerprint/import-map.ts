@@ -24,7 +24,7 @@ export function readImportMap(map: Piece): ImportMap | undefined {
   const targets: Piece[] = [];
   if (integrity === undefined) {
     // It is JSON, so everything in quotes is a string, and those before a colon are names.
-    for (const { 0: string, index } of map.text.matchAll(/"(?:[^"\\]|\\.)*"/g)) {
+    for (const { 0: string, index } of map.text.matchAll(/"(?:[^"\\]+|\\.)*"/g)) {
       const isName = /^\s*:/.test(map.text.slice(index + string.length));
       const address = string.slice(1, -1);
       if (!isName && !address.includes('\\')) targets.push(partOf(map, address, index + 1));

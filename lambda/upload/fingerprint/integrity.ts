@@ -8,12 +8,10 @@ export function strongestIn(integrity: string): Algorithm | undefined {
   return ALGORITHMS.findLast((algorithm) => hashes(integrity, algorithm).length > 0);
 }
 
-/** Whether a browser would take these bytes. */
-export function isIntact(integrity: string, bytes: Uint8Array): boolean {
+/** Whether a browser would take the bytes with these hashes. */
+export function isIntact(integrity: string, hashOf: (algorithm: Algorithm) => string): boolean {
   const algorithm = strongestIn(integrity);
-  return (
-    algorithm === undefined || hashes(integrity, algorithm).includes(integrityOf(bytes, algorithm))
-  );
+  return algorithm === undefined || hashes(integrity, algorithm).includes(hashOf(algorithm));
 }
 
 export const integrityOf = (bytes: Uint8Array, algorithm: Algorithm): string =>

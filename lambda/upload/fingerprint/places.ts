@@ -1,5 +1,5 @@
 import type { Piece } from '../page-reader.ts';
-import { decoded, ORIGIN, resolve } from '../site.ts';
+import { ADDRESS_CHARACTERS, decoded, ORIGIN, resolve } from '../site.ts';
 
 /** In hexadecimal digits: of two files with one name, one in 280 million million has the same. */
 export const TAG_CHARACTERS = 12;
@@ -39,8 +39,10 @@ export function targetOf(
   hosts: readonly string[],
 ): Target | undefined {
   if (/^\s*(?:#|data:)/i.test(written)) return undefined;
+  const whole = /^[^?#]*/.exec(written)?.[0] ?? '';
+  if (whole.length > ADDRESS_CHARACTERS) return undefined;
   // The end of the path, and what a browser takes off an address at its end.
-  const path = (/^[^?#]*/.exec(written)?.[0] ?? '').replace(/[\0-\x20]+$/, '');
+  const path = whole.replace(/[\0-\x20]+$/, '');
   const place = tagPlace(path);
   const tagged = written.slice(0, place) + tagText(ANY) + written.slice(place);
   let pathname: string | undefined;

@@ -16,7 +16,7 @@ import { decoded, ORIGIN, resolve, type Site } from '../site.ts';
 import { referencesInCss } from './css.ts';
 import type { Edits } from './edits.ts';
 import { readImportMap } from './import-map.ts';
-import { isIntact, strongestIn } from './integrity.ts';
+import { type Algorithm, integrityOf, isIntact, strongestIn } from './integrity.ts';
 import { isOwn, targetOf } from './places.ts';
 import { importsIn, prepare } from './script.ts';
 
@@ -86,6 +86,7 @@ export async function scan(input: ScanInput): Promise<Scan> {
     const page = new Page(text, found, settings.policyHashes);
     const reader = new PageReader(site.basesOf(path), page);
     for (let start = 0; start < text.length; start += PIECE_CHARACTERS) {
+      check(read);
       reader.read(text.slice(start, start + PIECE_CHARACTERS));
       if (reader.depth > NESTED_ELEMENTS)
         return void unread.push({ path, why: 'too deeply nested' });
@@ -170,8 +171,15 @@ class Found {
 
   /** A hash that is wrong already would become right. */
   examine(path: string, bytes: Buffer): void {
+    // Pages may name thousands, of few kinds.
+    const known = new Map<Algorithm, string>();
+    const hashOf = (algorithm: Algorithm) => {
+      const hash = known.get(algorithm) ?? integrityOf(bytes, algorithm);
+      known.set(algorithm, hash);
+      return hash;
+    };
     for (const integrity of this.#demands.get(path) ?? []) {
-      if (!isIntact(integrity, bytes)) this.freeze(path);
+      if (!isIntact(integrity, hashOf)) this.freeze(path);
     }
   }
 
@@ -200,14 +208,20 @@ class Found {
         for (const tag of this.edits.get(path)?.tags ?? []) this.#held.add(tag.path);
       this.edits.delete(path);
     }
-    const below = [...this.#heldBelow];
     return {
       edits: this.edits,
       frozen: this.#frozen,
-      isHeld: (path) => this.#held.has(path) || below.some((folder) => path.startsWith(folder)),
+      isHeld: (path) =>
+        this.#held.has(path) || foldersOf(path).some((one) => this.#heldBelow.has(one)),
     };
   }
 }
+
+/** All that a file is in, with a slash at the end, and the top of the site. */
+const foldersOf = (path: string): string[] => [
+  '',
+  ...[...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1)),
+];
 
 /** What browsers run; everything else in a script element is data. */
 const RUNS = /^(?:module|(?:text|application)\/(?:x-)?(?:java|ecma)script.*)?$/;

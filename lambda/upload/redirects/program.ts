@@ -5,10 +5,12 @@ import {
   matchesPattern,
   RELEASE_PROBE_PATH,
 } from '../../../lib/release/contract.ts';
-import { decoded, filled, spelled, takenBy } from '../../../lib/release/redirects.ts';
+import { decoded } from '../../../lib/release/redirects.ts';
 import { VALUE_BYTES } from '../../shared/store.ts';
 import { addressesOf } from '../addressing.ts';
+import { shortened } from '../words.ts';
 import { REDIRECTS_FILE, type Redirect } from './read.ts';
+import { type Alike, exampleOf, Ruling } from './ruling.ts';
 
 /** Rules as the router reads them, cut into values of the key-value store. */
 export interface Program {
@@ -63,6 +65,7 @@ export function compile(
   const say = (to: string[], { line }: Redirect, text: string) =>
     to.push(`${REDIRECTS_FILE}, line ${line}: ${text}`);
 
+  const refusal = refusalOf(redirects, isFile);
   for (const rule of redirects) {
     const path = decoded(exampleOf(rule).slice(1));
     if (isPooled(path)) {
@@ -82,27 +85,26 @@ export function compile(
         `got ${rule.to}; ${pooled ? 'a file under the immutable patterns is only served from its own address, use 302' : 'the release has no such file'}`,
       );
     }
-    const loop = ruling.loopFrom(rule);
+    // Of rules that are refused all together nobody has to follow each one.
+    const loop = refusal.length > 0 ? undefined : ruling.loopFrom(rule);
     if (loop !== undefined)
       say(
         problems,
         rule,
-        `got ${rule.from} to ${rule.to}; visitors are sent round for ever (${loop.join(' to ')})`,
+        `got ${rule.from} to ${rule.to}; visitors are sent round for ever (${loop.map(shortened).join(' to ')})`,
       );
+  }
+  if (refusal.length > 0) {
+    return { program: undefined, ruling, problems: [...problems, ...refusal], findings };
   }
 
   const exact: string[] = [];
   const patterns: string[] = [];
-  const hidden = new Set<string>();
+  const before = filesBefore(redirects, ruling, files);
   for (const [number, rule] of redirects.entries()) {
     if (isPattern(rule)) {
-      const among = rule.force || rule.status === 404 ? [] : filesUnder(rule, files);
-      for (const path of among) hidden.add(path);
-      const status = rule.status === 404 ? '-' : `${rule.status}${among.length > 0 ? '' : '!'}`;
-      patterns.push(`${number} ${rule.from} ${rule.to} ${status}`);
-      continue;
-    }
-    if (!rule.force && isFile(rule.from)) {
+      patterns.push(lineOf(number, rule, !before.rules.has(rule)));
+    } else if (!rule.force && isFile(rule.from)) {
       say(
         findings,
         rule,
@@ -110,36 +112,21 @@ export function compile(
       );
       // The file goes before what comes later as well, which has to be said only where something does.
       if (ruling.after(number, rule.from)) exact.push(`${number} ${rule.from} / -`);
-    } else {
-      exact.push(
-        `${number} ${rule.from} ${rule.to} ${rule.status === 404 ? '-' : `${rule.status}!`}`,
-      );
-    }
+    } else exact.push(lineOf(number, rule, true));
   }
-
-  for (const line of [...exact, ...patterns]) {
-    // With the end of its line it has to fit.
-    if (line.length < VALUE_BYTES) continue;
-    say(
-      problems,
-      redirects[Number.parseInt(line, 10)] as Redirect,
-      `got a rule of ${line.length.toLocaleString('en')} characters, its number included; the key-value store takes ${(VALUE_BYTES - 1).toLocaleString('en')}`,
-    );
-  }
+  for (const problem of tooLong([...exact, ...patterns], redirects)) problems.push(problem);
   if (problems.length > 0 || exact.length + patterns.length === 0) {
     return { program: undefined, ruling, problems, findings };
   }
 
   const values = {
-    x: intoBuckets(
-      exact.map((line) => ({ place: line.split(' ')[1]?.slice(1) ?? '', text: `${line}\n` })),
-    ),
-    p: inOrder(patterns.map((line) => `${line}\n`)),
+    x: exactValues(exact),
+    p: patternValues(patterns),
     f: intoBuckets(
-      [...hidden].map((path) => ({ place: placeOf(path), text: fingerprintOf(path) })),
+      [...before.hidden].map((path) => ({ place: placeOf(path), text: fingerprintOf(path) })),
     ),
   };
-  problems.push(...tooMany(values, redirects.length, patterns.length, hidden.size));
+  problems.push(...tooMany(values, redirects.length, patterns.length, before.hidden.size));
   if (problems.length > 0) return { program: undefined, ruling, problems, findings };
   const named = Object.fromEntries(
     Object.entries(values).flatMap(([kind, texts]) =>
@@ -154,6 +141,41 @@ export function compile(
     problems,
     findings,
   };
+}
+
+/**
+ * Why so many rules can never go live, whatever else is wrong with them: by the lines that they take at least. What has to be
+ * looked at with each rule is looked at for as many only as have room.
+ */
+function refusalOf(
+  redirects: readonly Redirect[],
+  isFile: (address: string) => boolean,
+): readonly string[] {
+  const exact: string[] = [];
+  const patterns: string[] = [];
+  for (const [number, rule] of redirects.entries()) {
+    if (isPattern(rule)) patterns.push(lineOf(number, rule, false));
+    else if (rule.force || !isFile(rule.from)) exact.push(lineOf(number, rule, true));
+  }
+  const values = {
+    x: exactValues(exact.filter(fits)),
+    p: patternValues(patterns.filter(fits)),
+    f: [],
+  };
+  const many = tooMany(values, redirects.length, patterns.length, 0);
+  return many.length === 0 ? [] : [...tooLong([...exact, ...patterns], redirects), ...many];
+}
+
+/** With the end of its line. */
+const fits = (line: string): boolean => line.length < VALUE_BYTES;
+
+function tooLong(lines: readonly string[], redirects: readonly Redirect[]): string[] {
+  return lines
+    .filter((line) => !fits(line))
+    .map((line) => {
+      const { line: place } = redirects[Number.parseInt(line, 10)] as Redirect;
+      return `${REDIRECTS_FILE}, line ${place}: got a rule of ${line.length.toLocaleString('en')} characters, its number included; the key-value store takes ${(VALUE_BYTES - 1).toLocaleString('en')}`;
+    });
 }
 
 function tooMany(
@@ -181,59 +203,33 @@ function tooMany(
 
 const isPattern = ({ from }: Redirect): boolean => /\/(?::|\*$)/.test(from);
 
-/** An address that the rule matches. */
-const exampleOf = ({ from }: Redirect): string => from.replace(/\/(?::\w+|\*$)/g, '/x');
+const lineOf = (number: number, { from, to, status }: Redirect, force: boolean): string =>
+  `${number} ${from} ${to} ${status === 404 ? '-' : `${status}${force ? '!' : ''}`}`;
 
-const filesUnder = (rule: Redirect, files: ReadonlySet<string>): string[] =>
-  [...files].filter((path) => addressesOf(path).some((address) => taken(rule, encodeURI(address))));
-
-function taken({ from }: Redirect, address: string) {
-  const parts = address.slice(1).split('/');
-  return takenBy(from.slice(1).split('/'), parts, spelled(parts));
-}
-
-/** What rules say, in the order of the file. */
-export class Ruling {
-  readonly #redirects: readonly Redirect[];
-  readonly #isFile: (address: string) => boolean;
-
-  constructor(redirects: readonly Redirect[], isFile: (address: string) => boolean) {
-    this.#redirects = redirects;
-    this.#isFile = isFile;
-  }
-
-  /** The rule that decides about an address, and where it leads; nothing if the address is served as it is. */
-  at(address: string): { readonly rule: Redirect; readonly to: string } | undefined {
-    for (const rule of this.#redirects) {
-      const found = taken(rule, address);
-      if (found === undefined) continue;
-      if (rule.status === 404 || (!rule.force && this.#isFile(address))) return undefined;
-      return { rule, to: filled(rule.to, found) };
+/**
+ * Which files have an address that a rule with a placeholder or * matches, though they go before it: all of them, and the rules.
+ */
+function filesBefore(redirects: readonly Redirect[], ruling: Ruling, files: ReadonlySet<string>) {
+  const hidden = new Set<string>();
+  const rules = new Set<Redirect>();
+  const isAsked = (rule: Redirect) => isPattern(rule) && !rule.force && rule.status !== 404;
+  if (!redirects.some(isAsked)) return { hidden, rules };
+  /** Of those that match the same, what is asked of all. */
+  const asked = new Map<Alike, readonly Redirect[]>();
+  for (const path of files) {
+    for (const address of addressesOf(path)) {
+      for (const alike of ruling.matching(encodeURI(address))) {
+        let found = asked.get(alike);
+        if (found === undefined) {
+          found = alike.numbers.map((number) => redirects[number] as Redirect).filter(isAsked);
+          asked.set(alike, found);
+          for (const rule of found) rules.add(rule);
+        }
+        if (found.length > 0) hidden.add(path);
+      }
     }
-    return undefined;
   }
-
-  /** Whether a rule behind that one would decide about the address although there is a file. */
-  after(number: number, address: string): boolean {
-    return this.#redirects
-      .slice(number + 1)
-      .some((rule) => rule.force && taken(rule, address) !== undefined);
-  }
-
-  /** The addresses that a visitor is sent to again and again; nothing if it comes to an end. */
-  loopFrom(rule: Redirect): string[] | undefined {
-    const way = [exampleOf(rule)];
-    let found = this.at(way[0] as string);
-    // Another rule goes before this one there, and is looked at itself.
-    if (found?.rule !== rule) return undefined;
-    while (found !== undefined && found.rule.status !== 200 && found.to.startsWith('/')) {
-      const next = found.to.replace(/[?#].*$/s, '');
-      if (way.includes(next) || way.length > 10) return [...way.slice(0, 3), next];
-      way.push(next);
-      found = this.at(next);
-    }
-    return undefined;
-  }
+  return { hidden, rules };
 }
 
 /** `+` counts as a space, as in `placesOf`. */
@@ -263,6 +259,14 @@ function intoBuckets(
       return buckets;
   }
 }
+
+const exactValues = (lines: readonly string[]): string[] =>
+  intoBuckets(
+    lines.map((line) => ({ place: line.split(' ')[1]?.slice(1) ?? '', text: `${line}\n` })),
+  );
+
+const patternValues = (lines: readonly string[]): string[] =>
+  inOrder(lines.map((line) => `${line}\n`));
 
 function inOrder(lines: readonly string[]): string[] {
   const values: string[] = [];

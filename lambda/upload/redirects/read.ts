@@ -4,6 +4,8 @@ import { parseAllRedirects } from '@netlify/redirect-parser';
 import pMap from 'p-map';
 import { ERROR_PAGE_PATH } from '../../../lib/release/contract.ts';
 import { spelled } from '../../../lib/release/redirects.ts';
+import { VALUE_BYTES } from '../../shared/store.ts';
+import { beginningOf } from '../words.ts';
 
 /** In Netlify's syntax, at the top of the built site. It is read, and not published. */
 export const REDIRECTS_FILE = '_redirects';
@@ -40,6 +42,12 @@ interface Parsed {
 
 const LINES_AT_ONCE = 8;
 
+/** Four times what a rule can have, so that there is room for a comment behind it. */
+const LINE_CHARACTERS = 4 * VALUE_BYTES;
+
+/** Of those that are wrong for the same reason in one line. */
+const SHOWN_NAMES = 10;
+
 const STATUSES = [301, 302, 303, 307, 308, 200, 404] as const;
 const PLACEHOLDER = /:([A-Za-z_]\w*)/g;
 
@@ -63,9 +71,9 @@ export async function readRedirects(
     { concurrency: LINES_AT_ONCE },
   );
   for (const [index, { rule, error }] of parsed.entries()) {
-    const content = lines[index] as string;
+    const content = beginningOf(lines[index] as string, LINE_CHARACTERS);
     const wrong = error === undefined ? (rule ? problemsWith(rule) : []) : [error];
-    problems.push(...wrong.map((problem) => problemAt(index + 1, content, problem)));
+    for (const problem of wrong) problems.push(problemAt(index + 1, content, problem));
     if (rule === undefined || wrong.length > 0) continue;
     redirects.push({
       line: index + 1,
@@ -87,7 +95,11 @@ async function parseLine(
   /** Written for the parser, which insists on a file. */
   file: string,
 ): Promise<{ readonly rule?: Parsed; readonly error?: string }> {
-  if (line.trim() === '') return {};
+  const { length } = line.trim();
+  if (length === 0) return {};
+  if (length > LINE_CHARACTERS) {
+    return { error: `a line can have ${LINE_CHARACTERS.toLocaleString('en')} characters` };
+  }
   await writeFile(file, line);
   const { redirects, errors } = await parseAllRedirects({
     redirectsFiles: [file],
@@ -181,9 +193,9 @@ function problemsInTarget(to: string, path: string, isAbsolute: boolean): string
   ]
     .map(([, name = '']) => name)
     .filter((name) => !known.has(name));
-  return unknown.map(
-    (name) => `nothing in the address is called :${name}; write %3A for a colon that is one`,
-  );
+  return [...new Set(unknown)]
+    .slice(0, SHOWN_NAMES)
+    .map((name) => `nothing in the address is called :${name}; write %3A for a colon that is one`);
 }
 
 /** As the router spells what visitors ask for; placeholders stay. */
