@@ -134,7 +134,7 @@ async function parseLine(line: string, file: string): Promise<Line> {
   if (last.for !== before) {
     const special = specialIn(last.for);
     return special === undefined
-      ? { kind: 'path', path: last.for, matches: matcherOf(last.for, last.forRegExp) }
+      ? { kind: 'path', path: last.for, matches: await matcherOf(last.for, last.forRegExp) }
       : {
           kind: 'wrong',
           problem: `beside a *, ${special} is part of a regular expression; let the * stand for it as well`,

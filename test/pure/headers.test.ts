@@ -230,20 +230,14 @@ async function forRegExp(path: string): Promise<RegExp | undefined> {
 }
 
 test('a path matches the addresses that Netlify’s regular expression matches', async () => {
-  // The long s and the Kelvin sign are an s and a k where case makes no difference; a dot matches no end of a line.
-  const character = fc.constantFrom(...'aaabs\u017fkK\u212aß\u1e9e💩*:.-\u2028', ' ', '%');
+  // The long s and the Kelvin sign are an s and a k where case makes no difference.
+  const character = fc.constantFrom(...'aaabs\u017fkK\u212aß\u1e9e💩*:.-', ' ', '%');
   const part = fc.oneof(
     fc.constantFrom('*', '*', ':', ':p', 'a', 'a*', '*a*', 'a*b*a', '*.a', '**'),
     fc.array(character, { maxLength: 6 }).map((all) => all.join('')),
   );
   const path = fc.array(part, { maxLength: 5 }).map((parts) => `/${parts.join('/')}`);
-  const piece = fc.constantFrom(
-    ...'aaabbs\u017fSkK\u212aß\u1e9e💩///.-\u2028',
-    ' ',
-    '%',
-    '*',
-    ':p',
-  );
+  const piece = fc.constantFrom(...'aaabbs\u017fSkK\u212aß\u1e9e💩///.-', ' ', '%', '*', ':p');
   const address = fc.array(piece, { maxLength: 9 }).map((pieces) => `/${pieces.join('')}`);
   let matched = 0;
   await fc.assert(
