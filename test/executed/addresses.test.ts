@@ -17,6 +17,7 @@ import { rawQueryOf } from '../../local/edge/paths.ts';
 import type { LocalStack } from '../../local/stack.ts';
 import { inSandbox } from '../support/engines.ts';
 import { bounded, runs } from '../support/fuzz.ts';
+import { expectKeyWithin } from '../support/keys.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -561,6 +562,13 @@ describe('whatever the router is asked for', () => {
         routerCode({ ...site, urls: { style: 'any', fallback: 'none', ...urls } }),
       );
       const live = pointerText({ ...POINTER, ...addressing });
+      const objects = new Set([
+        ...[LIVE, BASE, OTHER].flatMap((id) => [
+          `releases/${id}/${NEWS}`,
+          ...Object.keys(FILES).map((path) => `releases/${id}/${path}`),
+        ]),
+        ...['_site/404.html', 'secret.txt'],
+      ]);
       await fc.assert(
         fc.asyncProperty(
           anAddress,
@@ -573,8 +581,7 @@ describe('whatever the router is asked for', () => {
               expect(new URL(location, 'https://site.example').host).toBe('site.example');
               return;
             }
-            const [, id] = /^\/releases\/([^/]+)\//.exec(uri ?? '') ?? [];
-            expect([LIVE, BASE]).toContain(id);
+            expectKeyWithin(uri, target, [LIVE, BASE], objects);
             // CloudFront refuses what is as long as this.
             const query = Object.keys(querystring ?? {}).length === 0 ? '' : rawQueryOf(target);
             expect(`${uri}?${query}`.length).toBeLessThan(8_192);
