@@ -10,7 +10,7 @@ import { openArtifact, type ZipArtifact } from '../../lambda/upload/artifact.ts'
 import { readHeaders, resolveHeaders } from '../../lambda/upload/headers.ts';
 import { compile } from '../../lambda/upload/redirects/program.ts';
 import { readRedirects } from '../../lambda/upload/redirects/read.ts';
-import { bounded, runs } from '../support/fuzz.ts';
+import { bounded, longText, runs } from '../support/fuzz.ts';
 import { centralHeader, patched, zipOf } from '../support/zip.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-artifact-'));
@@ -156,18 +156,19 @@ describe('a file with rules is read or refused line by line', () => {
     fc.string({ unit: 'binary', maxLength: 12 }),
     fc.constantFrom('a/'.repeat(2_000), ':a'.repeat(500), '*'.repeat(300), '\ud800'),
   );
-  const text = fc
-    .array(
-      fc.array(word, { maxLength: 5 }).map((words) => words.join(' ')),
-      { maxLength: 12 },
-    )
-    .map((lines) => lines.join('\n'));
+  const textOf = (words: fc.Arbitrary<string>) =>
+    fc
+      .array(
+        fc.array(words, { maxLength: 5 }).map((line) => line.join(' ')),
+        { maxLength: 12 },
+      )
+      .map((lines) => lines.join('\n'));
   const PATHS = ['index.html', 'a/index.html', 'b.html', '404.html'];
 
   test('_redirects', async () => {
     await fc.assert(
       fc.asyncProperty(
-        text,
+        textOf(fc.oneof({ weight: 8, arbitrary: word }, { weight: 1, arbitrary: longText })),
         bounded(async (content) => {
           const { redirects, problems } = await readRedirects(content, folder);
           const compiled = compile(redirects, PATHS, ['assets/*'], 'any');
@@ -181,7 +182,7 @@ describe('a file with rules is read or refused line by line', () => {
   test('_headers', async () => {
     await fc.assert(
       fc.asyncProperty(
-        text,
+        textOf(word),
         bounded(async (content) => {
           const { rules, problems } = await readHeaders(content, folder);
           const resolved = resolveHeaders(rules, PATHS);
