@@ -459,14 +459,16 @@ const immutable = v.pipe(
       // Begins with a folder, because the upload's role may write whatever a pattern covers. The
       // characters are those that mean the same in CloudFront, IAM and S3; CloudFront takes 255.
       text(
-        /^(?!.*\/\/)(?!.*(?:^|\/)\.\.?\/)[\w.$~@+-]+\/[\w.$~@+/*?-]{1,200}$/,
+        /^(?!.{256})(?!.*\/\/)(?!.*(?:^|\/)\.\.?\/)[\w.$~@+-]+\/[\w.$~@+/*?-]{1,200}$/,
         "use a path pattern that begins with a folder and has no leading slash, such as 'assets/*'",
       ),
       v.check(
         (pattern) =>
+          // What has too many is told above.
+          pattern.length > 255 ||
           // The first folder has no wildcard, so comparing beginnings is enough.
-          !TAKEN.some((folder) => pattern.startsWith(folder)) &&
-          !matchesPattern(pattern, RELEASE_PROBE_PATH),
+          (!TAKEN.some((folder) => pattern.startsWith(folder)) &&
+            !matchesPattern(pattern, RELEASE_PROBE_PATH)),
         `choose another folder: ${TAKEN.join(', ')} and /${RELEASE_PROBE_PATH} are taken`,
       ),
     ),

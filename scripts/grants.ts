@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { RecordLine } from '../local/iam/call-record.ts';
@@ -31,7 +31,9 @@ function main(): void {
   const here = process.env.INIT_CWD ?? process.cwd();
   const [given] = positionals;
   const folder =
-    given === undefined ? fileURLToPath(new URL('../.local', import.meta.url)) : join(here, given);
+    given === undefined
+      ? fileURLToPath(new URL('../.local', import.meta.url))
+      : resolve(here, given);
   const files = existsSync(folder)
     ? readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
     : [];

@@ -81,6 +81,12 @@ export const resolveIt = (variable: string): string =>
 
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // JSON.parse reads what is nested deeper than this can write.
+    return 'what is nested too deeply';
+  }
   return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
 }

@@ -335,7 +335,8 @@ export function releaseTime(id: string): Date {
 export function matchesPattern(pattern: string, path: string): boolean {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
+    // Several in a row are one, and would take a regular expression for ever one by one.
+    .replace(/\*+/g, '.*')
     .replace(/\?/g, '.');
   return new RegExp(`^${source}$`, 's').test(path);
 }

@@ -181,6 +181,11 @@ function principalsAt(
       throw unknown(`${place}.AWS`, principal, '"*" and the ARNs of roles, not whole accounts');
     }
   }
+  // AWS takes none there, and compared letter by letter a Deny with one would deny nobody.
+  for (const [key, names] of Object.entries({ AWS: aws, Service: services })) {
+    const wild = names.find((name) => /[*?]/.test(name) && !(key === 'AWS' && name === '*'));
+    if (wild) throw unknown(`${place}.${key}`, wild, 'principals without a wildcard in their name');
+  }
   const everyone = aws.includes('*');
   if (everyone && effect === 'Allow') {
     // With every public access blocked, which is the only bucket there is here, S3 refuses it too.

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { type Entry, fromFd, type ZipFile } from 'yauzl';
+import { type Entry, fromFd, validateFileName, type ZipFile } from 'yauzl';
 import { ZipFile as ZipWriter } from 'yazl';
 
 const FILE_TYPE = 0o170000;
@@ -32,8 +32,10 @@ export async function zipFiles(files: ReadonlyMap<string, string>, target: strin
 /**
  * Unpacks a ZIP into a folder, with modes and symbolic links.
  *
- * @throws Error for a name that would leave the folder (yauzl refuses `..`, absolute names and
- *   backslashes).
+ * Names are UTF-8, whether or not the ZIP says so: git says it of those only that are not ASCII, and the code page that
+ * others would have turns a line break into `◙`.
+ *
+ * @throws Error for a name that would leave the folder, and one with a backslash
  */
 export async function unzip(file: string, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -42,6 +44,7 @@ export async function unzip(file: string, folder: string): Promise<void> {
     const zip = (await promisify(fromFd as unknown as FromFd)(handle.fd, {
       lazyEntries: true,
       autoClose: false,
+      decodeStrings: false,
     })) as ZipFile;
     await new Promise<void>((resolve, reject) => {
       zip.on('error', reject);
@@ -63,8 +66,11 @@ type FromFd = (
 ) => void;
 
 async function extract(zip: ZipFile, entry: Entry, folder: string): Promise<void> {
-  const path = join(folder, entry.fileName);
-  if (entry.fileName.endsWith('/')) {
+  const name = String(entry.fileName);
+  const problem = validateFileName(name);
+  if (problem) throw new Error(problem);
+  const path = join(folder, name);
+  if (name.endsWith('/')) {
     await mkdir(path, { recursive: true });
     return;
   }

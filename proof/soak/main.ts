@@ -33,11 +33,12 @@ const settings = ({ milliseconds, rate, pushEvery }: Options): string =>
 const minutes = (milliseconds: number): string => `${+(milliseconds / 60_000).toFixed(2)} minutes`;
 
 function figuresOf(result: SoakResult, { mostGrowth }: Options): string {
-  const { sent, answered, ends, cleanUps, latency, memory, problems } = result;
+  const { sent, answered, ends, cleanUps, latency, memory, judgedMemory, problems } = result;
   const ms = (microseconds: number) => `${(microseconds / 1000).toFixed(1)} ms`;
   const growth = (kind: Kind, most?: number) => {
     const { first, last, slope } = memory[kind];
-    const bound = most === undefined ? '' : megabytes(most);
+    const bound =
+      most === undefined ? '' : judgedMemory ? megabytes(most) : 'no verdict below two minutes';
     return [megabytes(first), megabytes(last), megabytes(slope), bound];
   };
   return [

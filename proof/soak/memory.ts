@@ -38,3 +38,31 @@ export function trendOf(samples: readonly Sample[], kind: Kind): Trend {
   ];
   return { first: first[kind], last: last[kind], slope: ((low + high) / 2) * 60_000 };
 }
+
+/** Where the time is shorter, what the start leaves does not tell from what grows. */
+const LEAST_FOR_A_VERDICT_MS = 120_000;
+
+/** Bytes a minute. */
+export interface MostGrowth {
+  readonly heap: number;
+  readonly rss: number;
+}
+
+/**
+ * What grows by more than it may, in words.
+ *
+ * @returns nothing at all where the time is too short to say so
+ */
+export function growthIn(
+  memory: Readonly<Record<Kind, Trend>>,
+  milliseconds: number,
+  mostGrowth: MostGrowth,
+): string[] | undefined {
+  if (milliseconds < LEAST_FOR_A_VERDICT_MS) return undefined;
+  return (['heap', 'rss'] as const).flatMap((kind) => {
+    const { slope } = memory[kind];
+    if (slope <= mostGrowth[kind]) return [];
+    const [got, most] = [slope, mostGrowth[kind]].map((bytes) => (bytes / 1e6).toFixed(2));
+    return [`${kind}: grows by ${got} MB a minute, at most ${most} is let through`];
+  });
+}

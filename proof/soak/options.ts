@@ -16,8 +16,8 @@ superseded, where the last push is not what is served in the end, or where memor
   --write         puts the figures into docs/soak.md
   --help          this text
 
-Memory is looked at after a forced collection, from a third of the time on. Under two minutes it is only
-reported.`;
+Memory is looked at after a forced collection, from a third of the time on. Below two minutes it is only
+reported, without a verdict.`;
 
 const NUMBERS = {
   minutes: { default: 5, least: 0.1, most: 1_440, fraction: true },

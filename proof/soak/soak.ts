@@ -5,7 +5,14 @@ import { aDirectory, anAssembly } from '../../test/support/local-stack.ts';
 import { Server } from './child.ts';
 import { type End, Judge } from './judge.ts';
 import { Load } from './load.ts';
-import { type Kind, type Sample, type Trend, trendOf } from './memory.ts';
+import {
+  growthIn,
+  type Kind,
+  type MostGrowth,
+  type Sample,
+  type Trend,
+  trendOf,
+} from './memory.ts';
 import { FOLDER, Pushes } from './pushes.ts';
 import { siteOf } from './site.ts';
 
@@ -15,8 +22,7 @@ export interface SoakOptions {
   readonly rate: number;
   /** From one push to the next, in milliseconds. */
   readonly pushEvery: number;
-  /** Bytes a minute. */
-  readonly mostGrowth: { readonly heap: number; readonly rss: number };
+  readonly mostGrowth: MostGrowth;
 }
 
 export interface SoakResult {
@@ -27,6 +33,8 @@ export interface SoakResult {
   /** In microseconds. */
   readonly latency: RecordableHistogram;
   readonly memory: Readonly<Record<Kind, Trend>>;
+  /** Whether what memory grows by was held against what it may. */
+  readonly judgedMemory: boolean;
   /** Everything that is not as it must be; empty if nothing. */
   readonly problems: readonly string[];
 }
@@ -38,8 +46,6 @@ const SAMPLES = 60;
 const PUSHES_PER_CLEAN_UP = 4;
 /** Of all the time, this much is the start: caches fill, code is compiled. */
 const WARM_UP = 1 / 3;
-/** Where the time is shorter, what the start leaves does not tell from what grows. */
-const LEAST_FOR_A_VERDICT_MS = 120_000;
 
 /** Puts the local stack under load from this process, and returns what came of it. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
@@ -91,13 +97,15 @@ class Soak {
     ]);
     await this.#lookAtTheEnd();
     this.#judge.finish();
-    const memory = this.#lookAtMemory();
+    const { memory, growth } = this.#lookAtMemory();
     const { sent, answered, latency } = load;
     const unanswered = sent - answered;
     return {
       ...{ sent, answered, latency, memory, ends: this.#ends, cleanUps: this.#cleanUps },
+      judgedMemory: growth !== undefined,
       problems: [
         ...this.#problems,
+        ...(growth ?? []),
         ...(unanswered > 0 ? [`${unanswered} of ${sent} requests were not answered`] : []),
         ...(this.#judge.wrong > 0 ? [`${this.#judge.wrong} things are not as they must be:`] : []),
         ...this.#judge.problems,
@@ -158,7 +166,7 @@ class Soak {
     }
   }
 
-  #lookAtMemory(): Record<Kind, Trend> {
+  #lookAtMemory() {
     const { milliseconds, mostGrowth } = this.options;
     const from = (this.#samples[0]?.time ?? 0) + milliseconds * WARM_UP;
     const warm = this.#samples.filter(({ time }) => time >= from);
@@ -167,14 +175,6 @@ class Soak {
       external: trendOf(warm, 'external'),
       rss: trendOf(warm, 'rss'),
     };
-    if (milliseconds >= LEAST_FOR_A_VERDICT_MS) {
-      for (const kind of ['heap', 'rss'] as const) {
-        const { slope } = memory[kind];
-        if (slope <= mostGrowth[kind]) continue;
-        const [got, most] = [slope, mostGrowth[kind]].map((bytes) => (bytes / 1e6).toFixed(2));
-        this.#problems.push(`${kind}: grows by ${got} MB a minute, at most ${most} is let through`);
-      }
-    }
-    return memory;
+    return { memory, growth: growthIn(memory, milliseconds, mostGrowth) };
   }
 }

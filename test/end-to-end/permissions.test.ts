@@ -7,7 +7,7 @@ import { Assembly } from '../../local/assembly/assembly.ts';
 import type { RecordLine } from '../../local/iam/call-record.ts';
 import { decide } from '../../local/iam/decision.ts';
 import { type Grant, Policy } from '../../local/iam/policy.ts';
-import { rolesOf } from '../../local/iam/roles.ts';
+import { type Role, rolesOf } from '../../local/iam/roles.ts';
 import type { LocalStack } from '../../local/stack.ts';
 import {
   aDirectory,
@@ -21,6 +21,14 @@ import {
 import { list } from '../support/synth.ts';
 
 const SDK = fileURLToPath(new URL('../../node_modules/@aws-sdk', import.meta.url));
+
+/** What would change a resource of the stack, as far as it has an ARN of its own. */
+const CHANGES: Readonly<Record<string, readonly string[]>> = {
+  'AWS::IAM::Role': ['iam:PassRole', 'iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy'],
+  'AWS::Lambda::Function': ['lambda:UpdateFunctionCode', 'lambda:AddPermission'],
+  'AWS::S3::Bucket': ['s3:PutBucketPolicy', 's3:DeleteBucket'],
+  'AWS::CodeBuild::Project': ['codebuild:UpdateProject'],
+};
 
 type Call = Extract<RecordLine, { call: unknown }>['call'];
 
@@ -309,7 +317,7 @@ describe('every grant that a push uses is needed', () => {
 describe("the build, which runs the repository's code", () => {
   /** The real SDK, with whatever the build finds in its environment. */
   const reach = (Bucket: string, KvsARN: string, DistributionId: string, artifacts: string) => `
-const { S3Client, GetObjectCommand, PutObjectCommand, ListObjectsV2Command } = require('${SDK}/client-s3');
+const { S3Client, DeleteObjectCommand, GetObjectCommand, PutObjectCommand, ListObjectsV2Command } = require('${SDK}/client-s3');
 const { CloudFrontClient, CreateInvalidationCommand } = require('${SDK}/client-cloudfront');
 const kvs = require('${SDK}/client-cloudfront-keyvaluestore');
 require('${SDK}/signature-v4a');
@@ -325,7 +333,10 @@ const asked = {
   'read the content': () => s3.send(new GetObjectCommand({ Bucket, Key })),
   'list the content': () => s3.send(new ListObjectsV2Command({ Bucket })),
   'write the content': () => s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x' })),
+  'delete the content': () => s3.send(new DeleteObjectCommand({ Bucket, Key })),
   'read the pointer': () => new kvs.CloudFrontKeyValueStoreClient({}).send(new kvs.GetKeyCommand({ KvsARN: '${KvsARN}', Key: 'live' })),
+  'move the pointer': () => new kvs.CloudFrontKeyValueStoreClient({}).send(new kvs.UpdateKeysCommand({ KvsARN: '${KvsARN}', IfMatch: 'x', Puts: [{ Key: 'live', Value: '{}' }] })),
+  'delete the pointer': () => new kvs.CloudFrontKeyValueStoreClient({}).send(new kvs.DeleteKeyCommand({ KvsARN: '${KvsARN}', IfMatch: 'x', Key: 'live' })),
   'clear the cache': () => new CloudFrontClient({}).send(new CreateInvalidationCommand({ DistributionId: '${DistributionId}', InvalidationBatch: { CallerReference: 'x', Paths: { Quantity: 1, Items: ['/*'] } } })),
   'answer for a job': () => new CodePipelineClient({}).send(new PutJobSuccessResultCommand({ jobId: '00000000-0000-4000-8000-000000000000' })),
   'list the artifacts': () => s3.send(new ListObjectsV2Command({ Bucket: '${artifacts}' })),
@@ -358,7 +369,10 @@ const asked = {
         denied('read the content', 'AccessDenied', 's3:GetObject'),
         denied('list the content', 'AccessDenied', 's3:ListBucket'),
         denied('write the content', 'AccessDenied', 's3:PutObject'),
+        denied('delete the content', 'AccessDenied', 's3:DeleteObject'),
         denied('read the pointer', 'AccessDeniedException', 'cloudfront-keyvaluestore:GetKey'),
+        denied('move the pointer', 'AccessDeniedException', 'cloudfront-keyvaluestore:UpdateKeys'),
+        denied('delete the pointer', 'AccessDeniedException', 'cloudfront-keyvaluestore:DeleteKey'),
         denied('clear the cache', 'AccessDenied', 'cloudfront:CreateInvalidation'),
         denied('answer for a job', 'AccessDeniedException', 'codepipeline:PutJobSuccessResult'),
         'may list the artifacts ',
@@ -368,4 +382,78 @@ const asked = {
       ]);
     });
   });
+
+  test('may invoke no function, and be no other role', () => {
+    const template = new Assembly(assembly);
+    const roles = [...rolesOf(template).values()];
+    const named = (start: string) => {
+      const found = roles.find(({ logicalId }) => logicalId.startsWith(start));
+      if (!found) throw new Error(`no role ${start}`);
+      return found;
+    };
+    const functions = template.ofType('AWS::Lambda::Function');
+    /** What of these a role may, by its own policies. */
+    const may = (role: Role, action: string, resources: readonly string[]) =>
+      resources.filter((resource) => {
+        const question = { caller: { role: role.arn, session: 's' }, action, resource };
+        return decide(question, { identity: role.identity }).allowed;
+      });
+    const arns = functions.map(({ attributes }) => String(attributes.Arn));
+    const others = roles.map(({ arn }) => arn);
+    const build = named('PipelineBuildProjectRole');
+    expect(may(build, 'lambda:InvokeFunction', arns)).toEqual([]);
+    expect(may(build, 'sts:AssumeRole', others)).toEqual([]);
+    // And no role trusts it, which would do without its own policies.
+    const trusting = roles.filter(({ arn, trust }) =>
+      trust
+        .matches({
+          caller: { role: build.arn, session: 's' },
+          action: 'sts:AssumeRole',
+          resource: arn,
+        })
+        .some(({ effect }) => effect === 'Allow'),
+    );
+    expect(trusting).toEqual([]);
+    // Those that may: otherwise nothing was asked.
+    expect(may(named('PipelineDeployUpload'), 'lambda:InvokeFunction', arns)).toHaveLength(1);
+    expect(may(named('PipelineRole'), 'sts:AssumeRole', others).length).toBeGreaterThan(3);
+  });
+});
+
+test('no role of the stack may change what is deployed', () => {
+  const template = new Assembly(assembly);
+  const [account, region] = ['123456789012', 'us-east-1'];
+  const changes: readonly (readonly [string, string])[] = [
+    ...['CreateStack', 'UpdateStack', 'DeleteStack', 'CreateChangeSet', 'ExecuteChangeSet'].map(
+      (action) =>
+        [
+          `cloudformation:${action}`,
+          `arn:aws:cloudformation:${region}:${account}:stack/a-site/x`,
+        ] as const,
+    ),
+    ...['deploy', 'cfn-exec', 'file-publishing'].map(
+      (role) =>
+        [
+          'sts:AssumeRole',
+          `arn:aws:iam::${account}:role/cdk-hnb659fds-${role}-role-${account}-${region}`,
+        ] as const,
+    ),
+    ...Object.entries(CHANGES).flatMap(([type, actions]) =>
+      template.ofType(type).flatMap(({ attributes }) => {
+        const arn = attributes.Arn;
+        if (arn === undefined) throw new Error(`${type} has no ARN here`);
+        return actions.map((action) => [action, String(arn)] as const);
+      }),
+    ),
+  ];
+  expect(new Set(changes.map(([action]) => action)).size).toBeGreaterThan(12);
+  const allowed = [...rolesOf(template).values()].flatMap((role) =>
+    changes
+      .filter(([action, resource]) => {
+        const question = { caller: { role: role.arn, session: 's' }, action, resource };
+        return decide(question, { identity: role.identity }).allowed;
+      })
+      .map(([action]) => `${role.logicalId} ${action}`),
+  );
+  expect(allowed).toEqual([]);
 });

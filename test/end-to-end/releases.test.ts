@@ -742,3 +742,24 @@ test("the runbook's policy for operators allows all that the command has called 
     [],
   );
 });
+
+test("the runbook's policy for operators brings nothing new into a release or the pool, and starts nothing", async () => {
+  const policy = await statements();
+  const may = (action: string, resource: string) =>
+    policy.some(
+      ({ actions, resources }) =>
+        actions.some((pattern) => matchesPattern(pattern, action)) &&
+        resources.some((pattern) => matchesPattern(pattern, resource)),
+    );
+  const content = `arn:aws:s3:::${Bucket}`;
+  for (const key of ['releases/20261123T061500Z-1a2b3c4/index.html', 'assets/app-1.js', 'x']) {
+    expect([key, may('s3:PutObject', `${content}/${key}`)]).toEqual([key, false]);
+  }
+  // The error page is put back with its release, so it is theirs to write.
+  expect(may('s3:PutObject', `${content}/_site/404.html`)).toBe(true);
+  for (const action of ['lambda:InvokeFunction', 'codepipeline:StartPipelineExecution']) {
+    expect([action, may(action, 'arn:aws:x')]).toEqual([action, false]);
+  }
+  const known = /^(s3|cloudformation|cloudfront|cloudfront-keyvaluestore):/;
+  expect(policy.flatMap(({ actions }) => actions).filter((one) => !known.test(one))).toEqual([]);
+});

@@ -16,7 +16,8 @@ import {
 import { rawQueryOf } from '../../local/edge/paths.ts';
 import type { LocalStack } from '../../local/stack.ts';
 import { inSandbox } from '../support/engines.ts';
-import { runs } from '../support/fuzz.ts';
+import { bounded, runs } from '../support/fuzz.ts';
+import { expectKeyWithin } from '../support/keys.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -561,22 +562,31 @@ describe('whatever the router is asked for', () => {
         routerCode({ ...site, urls: { style: 'any', fallback: 'none', ...urls } }),
       );
       const live = pointerText({ ...POINTER, ...addressing });
+      const objects = new Set([
+        ...[LIVE, BASE, OTHER].flatMap((id) => [
+          `releases/${id}/${NEWS}`,
+          ...Object.keys(FILES).map((path) => `releases/${id}/${path}`),
+        ]),
+        ...['_site/404.html', 'secret.txt'],
+      ]);
       await fc.assert(
-        fc.asyncProperty(anAddress, async (target) => {
-          const { uri, statusCode, querystring, headers } = await router(target, { live });
-          if (statusCode !== undefined) {
-            // The release's name, or an address of this site.
-            expect([200, 301]).toContain(statusCode);
-            const location = headers?.location?.value ?? '/';
-            expect(new URL(location, 'https://site.example').host).toBe('site.example');
-            return;
-          }
-          const [, id] = /^\/releases\/([^/]+)\//.exec(uri ?? '') ?? [];
-          expect([LIVE, BASE]).toContain(id);
-          // CloudFront refuses what is as long as this.
-          const query = Object.keys(querystring ?? {}).length === 0 ? '' : rawQueryOf(target);
-          expect(`${uri}?${query}`.length).toBeLessThan(8_192);
-        }),
+        fc.asyncProperty(
+          anAddress,
+          bounded(async (target) => {
+            const { uri, statusCode, querystring, headers } = await router(target, { live });
+            if (statusCode !== undefined) {
+              // The release's name, or an address of this site.
+              expect([200, 301]).toContain(statusCode);
+              const location = headers?.location?.value ?? '/';
+              expect(new URL(location, 'https://site.example').host).toBe('site.example');
+              return;
+            }
+            expectKeyWithin(uri, target, [LIVE, BASE], objects);
+            // CloudFront refuses what is as long as this.
+            const query = Object.keys(querystring ?? {}).length === 0 ? '' : rawQueryOf(target);
+            expect(`${uri}?${query}`.length).toBeLessThan(8_192);
+          }),
+        ),
         runs(400),
       );
     },

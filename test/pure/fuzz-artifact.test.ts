@@ -10,7 +10,7 @@ import { openArtifact, type ZipArtifact } from '../../lambda/upload/artifact.ts'
 import { readHeaders, resolveHeaders } from '../../lambda/upload/headers.ts';
 import { compile } from '../../lambda/upload/redirects/program.ts';
 import { readRedirects } from '../../lambda/upload/redirects/read.ts';
-import { runs } from '../support/fuzz.ts';
+import { bounded, longText, runs } from '../support/fuzz.ts';
 import { centralHeader, patched, zipOf } from '../support/zip.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-artifact-'));
@@ -69,21 +69,24 @@ describe('an artifact is published as it is, or refused before anything is writt
     );
     const name = fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('/'));
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(name, { maxLength: 6 }), async (names) => {
-        // The program that makes the zip refuses such names, so they are put in afterwards, byte for byte.
-        const entries = names.map((one, index) => {
-          const bytes = Buffer.from(one).subarray(0, 2_000);
-          return { bytes, place: `${index}`.padEnd(bytes.length, '~') };
-        });
-        const usable = entries.filter(({ bytes, place }) => bytes.length === place.length);
-        const files = Object.fromEntries(
-          usable.map(({ place }, index) => [place, `file ${index}`]),
-        );
-        let zip = await zipOf({ 'index.html': 'start', ...files }, { compress: false });
-        for (const { bytes, place } of usable) zip = patched(zip, place, bytes);
-        const artifact = await openOrRefuse(zip);
-        if (artifact) await expectSound(artifact);
-      }),
+      fc.asyncProperty(
+        fc.uniqueArray(name, { maxLength: 6 }),
+        bounded(async (names) => {
+          // The program that makes the zip refuses such names, so they are put in afterwards, byte for byte.
+          const entries = names.map((one, index) => {
+            const bytes = Buffer.from(one).subarray(0, 2_000);
+            return { bytes, place: `${index}`.padEnd(bytes.length, '~') };
+          });
+          const usable = entries.filter(({ bytes, place }) => bytes.length === place.length);
+          const files = Object.fromEntries(
+            usable.map(({ place }, index) => [place, `file ${index}`]),
+          );
+          let zip = await zipOf({ 'index.html': 'start', ...files }, { compress: false });
+          for (const { bytes, place } of usable) zip = patched(zip, place, bytes);
+          const artifact = await openOrRefuse(zip);
+          if (artifact) await expectSound(artifact);
+        }),
+      ),
       runs(150),
     );
   });
@@ -99,12 +102,16 @@ describe('an artifact is published as it is, or refused before anything is writt
       maxLength: 6,
     });
     await fc.assert(
-      fc.asyncProperty(damage, fc.option(fc.nat({ max: whole.length })), async (bytes, cut) => {
-        const zip = Buffer.from(whole);
-        for (const [at, value] of bytes) zip[at] = value;
-        const artifact = await openOrRefuse(cut === null ? zip : zip.subarray(0, cut));
-        if (artifact) await expectSound(artifact);
-      }),
+      fc.asyncProperty(
+        damage,
+        fc.option(fc.nat({ max: whole.length })),
+        bounded(async (bytes, cut) => {
+          const zip = Buffer.from(whole);
+          for (const [at, value] of bytes) zip[at] = value;
+          const artifact = await openOrRefuse(cut === null ? zip : zip.subarray(0, cut));
+          if (artifact) await expectSound(artifact);
+        }),
+      ),
       runs(150),
     );
   });
@@ -116,13 +123,13 @@ describe('an artifact is published as it is, or refused before anything is writt
       fc.asyncProperty(
         fc.nat({ max: 0xffff_fffe }),
         fc.nat({ max: 0xffff_fffe }),
-        async (packed, unpacked) => {
+        bounded(async (packed, unpacked) => {
           const zip = Buffer.from(bomb);
           zip.writeUInt32LE(packed, header + 20);
           zip.writeUInt32LE(unpacked, header + 24);
           const artifact = await openOrRefuse(zip);
           if (artifact) await expectSound(artifact);
-        },
+        }),
       ),
       runs(40),
     );
@@ -149,36 +156,43 @@ describe('a file with rules is read or refused line by line', () => {
     fc.string({ unit: 'binary', maxLength: 12 }),
     fc.constantFrom('a/'.repeat(2_000), ':a'.repeat(500), '*'.repeat(300), '\ud800'),
   );
-  const text = fc
-    .array(
-      fc.array(word, { maxLength: 5 }).map((words) => words.join(' ')),
-      { maxLength: 12 },
-    )
-    .map((lines) => lines.join('\n'));
+  const textOf = (words: fc.Arbitrary<string>) =>
+    fc
+      .array(
+        fc.array(words, { maxLength: 5 }).map((line) => line.join(' ')),
+        { maxLength: 12 },
+      )
+      .map((lines) => lines.join('\n'));
   const PATHS = ['index.html', 'a/index.html', 'b.html', '404.html'];
 
   test('_redirects', async () => {
     await fc.assert(
-      fc.asyncProperty(text, async (content) => {
-        const { redirects, problems } = await readRedirects(content, folder);
-        const compiled = compile(redirects, PATHS, ['assets/*'], 'any');
-        for (const problem of [...problems, ...compiled.problems]) expect(problem).toBeTruthy();
-      }),
+      fc.asyncProperty(
+        textOf(fc.oneof({ weight: 8, arbitrary: word }, { weight: 1, arbitrary: longText })),
+        bounded(async (content) => {
+          const { redirects, problems } = await readRedirects(content, folder);
+          const compiled = compile(redirects, PATHS, ['assets/*'], 'any');
+          for (const problem of [...problems, ...compiled.problems]) expect(problem).toBeTruthy();
+        }),
+      ),
       runs(150),
     );
   });
 
   test('_headers', async () => {
     await fc.assert(
-      fc.asyncProperty(text, async (content) => {
-        const { rules, problems } = await readHeaders(content, folder);
-        const resolved = resolveHeaders(rules, PATHS);
-        for (const problem of [...problems, ...resolved.problems]) expect(problem).toBeTruthy();
-        if (resolved.problems.length > 0) return;
-        // Each set goes into the metadata of an object, of which S3 takes 2 KB.
-        for (const set of resolved.texts.values())
-          expect(Buffer.byteLength(set)).toBeLessThan(2_048);
-      }),
+      fc.asyncProperty(
+        textOf(word),
+        bounded(async (content) => {
+          const { rules, problems } = await readHeaders(content, folder);
+          const resolved = resolveHeaders(rules, PATHS);
+          for (const problem of [...problems, ...resolved.problems]) expect(problem).toBeTruthy();
+          if (resolved.problems.length > 0) return;
+          // Each set goes into the metadata of an object, of which S3 takes 2 KB.
+          for (const set of resolved.texts.values())
+            expect(Buffer.byteLength(set)).toBeLessThan(2_048);
+        }),
+      ),
       runs(150),
     );
   });

@@ -13,29 +13,54 @@ import { readPoolSweep } from '../../lambda/shared/pool-sweep.ts';
 import { type JobPorts, runJob } from '../../lambda/shared/run-job.ts';
 import { readToken } from '../../lambda/shared/token.ts';
 import { readUploadParameters } from '../../lambda/upload/parameters.ts';
-import { resolveConfigs, type SiteConfig } from '../../lib/config.ts';
+import { type ResolvedConfig, resolveConfigs, type SiteConfig } from '../../lib/config.ts';
 import { RELEASE_ID } from '../../lib/release/contract.ts';
-import { runs } from '../support/fuzz.ts';
+import { bounded, longText, runs } from '../support/fuzz.ts';
 import { aJobEvent, SECRET } from '../support/job.ts';
 import { A, pointerTo } from '../support/pointer-store.ts';
 
-const json = fc.oneof(fc.json(), fc.string({ unit: 'binary' }));
+const json = fc.oneof(
+  { weight: 4, arbitrary: fc.json() },
+  { weight: 4, arbitrary: fc.string({ unit: 'binary' }) },
+  { weight: 1, arbitrary: longText },
+);
+
+type Place = readonly (string | number)[];
+
+/** Every place in a JSON document, with what stands there. */
+function placesIn(value: unknown, path: Place = []): (readonly [Place, unknown])[] {
+  const below = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return [[path, value], ...below.flatMap(([key, inner]) => placesIn(inner, [...path, key]))];
+}
 
 /** Some value of a JSON document replaced by anything, wherever it stands, or taken away. */
 const damaged = (document: unknown): fc.Arbitrary<unknown> => {
-  const places: (readonly (string | number)[])[] = [];
-  const walk = (value: unknown, path: readonly (string | number)[]) => {
-    places.push(path);
-    if (typeof value !== 'object' || value === null) return;
-    for (const [key, below] of Object.entries(value)) walk(below, [...path, key]);
-  };
-  walk(document, []);
+  const anything = fc.oneof(
+    { weight: 8, arbitrary: fc.anything({ maxDepth: 2 }) },
+    { weight: 1, arbitrary: longText },
+  );
   return fc
-    .tuple(fc.constantFrom(...places), fc.option(fc.anything({ maxDepth: 2 }), { nil: undefined }))
-    .map(([path, value]) => put(structuredClone(document), path, value));
+    .tuple(fc.constantFrom(...placesIn(document)), fc.option(anything, { nil: undefined }))
+    .map(([[path], value]) => put(structuredClone(document), path, value));
 };
 
-function put(document: unknown, path: readonly (string | number)[], value: unknown): unknown {
+/** The same by what may well stand there: another value of its kind, from anywhere in the document, or nothing. */
+const altered = (document: unknown): fc.Arbitrary<unknown> => {
+  const places = placesIn(document).slice(1);
+  const others = (value: unknown) =>
+    typeof value === 'boolean'
+      ? [!value]
+      : places.map(([, other]) => other).filter((other) => typeof other === typeof value);
+  return fc
+    .constantFrom(...places)
+    .chain(([path, value]) =>
+      fc
+        .option(fc.constantFrom(...others(value)), { nil: undefined })
+        .map((other) => put(structuredClone(document), path, other)),
+    );
+};
+
+function put(document: unknown, path: Place, value: unknown): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return value;
   const folder = document as Record<string | number, unknown>;
@@ -63,7 +88,7 @@ describe('an event of a job', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof({ weight: 4, arbitrary: damaged(event) }, { weight: 1, arbitrary: fc.anything() }),
-        async (anything) => {
+        bounded(async (anything) => {
           const told: string[] = [];
           let reports = 0;
           const report: JobPorts['succeed'] = async (_, outcome) => {
@@ -87,7 +112,7 @@ describe('an event of a job', () => {
           if (error) expect(error.message).toMatch(/^event: no CodePipeline\.job with an id/);
           expect(reports).toBe(error ? 0 : 1);
           expect(told.join(' ')).not.toContain(SECRET);
-        },
+        }),
       ),
       runs(250),
     );
@@ -99,7 +124,7 @@ function understandsOrRefuses(read: () => unknown, refusal: (error: unknown) => 
   try {
     read();
   } catch (error) {
-    expect(error).toSatisfy(refusal);
+    if (!refusal(error)) throw error;
     expect((error as Error).message).not.toBe('');
   }
 }
@@ -123,8 +148,11 @@ describe('the parameters of an action are understood or refused with a sentence'
     ['invalidate', readInvalidateParameters],
   ] as const)('%s', (_, read) => {
     fc.assert(
-      fc.property(text, (parameters) =>
-        understandsOrRefuses(() => read(parameters, 'Visitors see A.'), isFailure),
+      fc.property(
+        text,
+        bounded((parameters) =>
+          understandsOrRefuses(() => read(parameters, 'Visitors see A.'), isFailure),
+        ),
       ),
       runs(1_000),
     );
@@ -132,13 +160,21 @@ describe('the parameters of an action are understood or refused with a sentence'
 
   test('and a list of paths of any length in bounded time', () => {
     const path = fc.constantFrom('/', '/a', '*', '%', '~', 'é', '#{', '}', '\ud800');
+    const paths = fc.oneof(
+      fc
+        .array(path, { maxLength: 5_000, size: 'max' })
+        .map((parts) => [`/${parts.join('')}`, ...parts]),
+      longText.map((long) => [`/${long}`, long]),
+    );
     fc.assert(
-      fc.property(fc.array(path, { maxLength: 5_000, size: 'max' }), (parts) => {
-        const objectPaths = [`/${parts.join('')}`, ...parts];
-        const text = JSON.stringify({ distributionId: 'E1A2B3C4D5E6F7', objectPaths });
-        understandsOrRefuses(() => readInvalidateParameters(text), isFailure);
-      }),
-      runs(30),
+      fc.property(
+        paths,
+        bounded((objectPaths) => {
+          const text = JSON.stringify({ distributionId: 'E1A2B3C4D5E6F7', objectPaths });
+          understandsOrRefuses(() => readInvalidateParameters(text), isFailure);
+        }),
+      ),
+      runs(150),
     );
   });
 });
@@ -172,54 +208,69 @@ describe('what is read back is understood or refused', () => {
 
   test('a release’s record, by no other error than that it is damaged', () => {
     fc.assert(
-      fc.property(some(manifest, ended), (text) => {
-        understandsOrRefuses(() => {
-          const record = readRecord(text, A);
-          expect(record.id).toBe(A);
-          if ('files' in record)
-            for (const file of record.files) expect(file.key).toBeTypeOf('string');
-        }, isDamage);
-      }),
+      fc.property(
+        some(manifest, ended),
+        bounded((text) => {
+          understandsOrRefuses(() => {
+            const record = readRecord(text, A);
+            expect(record.id).toBe(A);
+            if ('files' in record)
+              for (const file of record.files) expect(file.key).toBeTypeOf('string');
+          }, isDamage);
+        }),
+      ),
       runs(1_000),
     );
   });
 
   test('a page of the ledger', () => {
     fc.assert(
-      fc.property(some(entry), (text) => {
-        const read = readEntry(text, A);
-        if (read) expect(read.id).toBe(A);
-      }),
+      fc.property(
+        some(entry),
+        bounded((text) => {
+          const read = readEntry(text, A);
+          if (read) expect(read.id).toBe(A);
+        }),
+      ),
       runs(1_000),
     );
   });
 
   test('a pointer', () => {
     fc.assert(
-      fc.property(some(pointer, { ...pointer, style: 'file', pages: 'a', before: A }), (text) => {
-        const read = readPointer(text);
-        if (read) for (const id of [read.id, read.base]) expect(id).toMatch(RELEASE_ID);
-      }),
+      fc.property(
+        some(pointer, { ...pointer, style: 'file', pages: 'a', before: A }),
+        bounded((text) => {
+          const read = readPointer(text);
+          if (read) for (const id of [read.id, read.base]) expect(id).toMatch(RELEASE_ID);
+        }),
+      ),
       runs(1_000),
     );
   });
 
   test('a freeze, which whatever stands there is', () => {
     fc.assert(
-      fc.property(some({ by: 'e', reason: 'r', at: '2026' }), (text) => {
-        const { by, reason, at } = readFreeze(text);
-        for (const one of [by, reason, at]) expect(one).toBeTypeOf('string');
-      }),
+      fc.property(
+        some({ by: 'e', reason: 'r', at: '2026' }),
+        bounded((text) => {
+          const { by, reason, at } = readFreeze(text);
+          for (const one of [by, reason, at]) expect(one).toBeTypeOf('string');
+        }),
+      ),
       runs(1_000),
     );
   });
 
   test('the announcement of a clean-up', () => {
     fc.assert(
-      fc.property(some(sweep), (text) =>
-        understandsOrRefuses(
-          () => readPoolSweep(text),
-          (error) => /announcement .* is damaged/.test(String(error)),
+      fc.property(
+        some(sweep),
+        bounded((text) =>
+          understandsOrRefuses(
+            () => readPoolSweep(text),
+            (error) => /announcement .* is damaged/.test(String(error)),
+          ),
         ),
       ),
       runs(1_000),
@@ -235,7 +286,9 @@ describe('what is read back is understood or refused', () => {
       fc.property(
         some(...tokens),
         fc.constantFrom(invalidationToken, promotionToken),
-        (text, schema) => understandsOrRefuses(() => readToken(text, schema, 'V.'), isFailure),
+        bounded((text, schema) =>
+          understandsOrRefuses(() => readToken(text, schema, 'V.'), isFailure),
+        ),
       ),
       runs(1_000),
     );
@@ -243,22 +296,67 @@ describe('what is read back is understood or refused', () => {
 });
 
 describe('a config', () => {
+  /** Every option, none with its default. */
   const config = {
     name: 'shop',
-    source: { kind: 'connection', arn: 'a', repository: 'r', branch: 'main' },
-    build: { kind: 'npm', directory: 'site', environment: { A: 'b' } },
-    domain: { name: 'www.example.com', aliases: ['example.com'], hostedZoneId: 'Z1' },
+    source: {
+      kind: 'connection',
+      connectionArn: 'arn:aws:codeconnections:eu-west-1:123456789012:connection/0f1e2d3c',
+      repository: 'owner/name',
+      branch: 'live',
+      paths: { include: ['site/**'], exclude: ['site/drafts/**'] },
+    },
+    build: {
+      kind: 'commands',
+      directory: 'site',
+      install: 'auto',
+      commands: ['npm run build'],
+      output: 'public',
+      nodeVersion: 20,
+      environment: {
+        ORIGIN: 'https://example.com',
+        ID: { parameter: '/site/id' },
+        TOKEN: { secret: 'site/token', key: 'token' },
+      },
+      cache: true,
+      image: 'aws/codebuild/amazonlinux-x86_64-standard:5.0',
+      size: 'large',
+      timeoutMinutes: 45,
+    },
+    domain: { name: 'www.example.com', aliases: ['example.com'], hostedZoneId: 'Z0123456789' },
     immutable: ['assets/*'],
-    headers: { custom: { 'x-a': 'b' }, contentSecurityPolicy: "default-src 'self'" },
-    gates: { maxFiles: 1, links: 'strict' },
-    health: { path: '/', deadlineSeconds: 30 },
+    fingerprint: true,
+    rebaseShare: 0.5,
+    contentOnDestroy: 'delete',
+    headers: {
+      contentSecurityPolicy: "default-src 'self'",
+      permissionsPolicy: 'camera=()',
+      frameOptions: 'deny',
+      referrerPolicy: 'no-referrer',
+      strictTransportSecurity: { days: 700, includeSubdomains: true, preload: true },
+      robots: 'noindex',
+      custom: { 'X-Team': 'web' },
+    },
+    gates: { maxFiles: 10, maxFileMegabytes: 10, maxTotalMegabytes: 10, massLoss: 0, links: 'off' },
+    health: { path: '/up/', deadlineSeconds: 60 },
     retention: { newest: 1, days: 1 },
-    urls: { style: 'file', fallback: 'none' },
-    approval: { note: 'n' },
-    deploymentWindow: { cron: '* * * * *' },
-    environments: { staging: { source: { branch: 'develop' } } },
-    notifications: { topics: [] },
-  };
+    urls: { style: 'directory', fallback: 'single-page' },
+    accessLogs: { days: 10, ipAddresses: true },
+    approval: { message: 'Look at it.', timeoutMinutes: 60 },
+    deploymentWindow: { cron: '* * 9-16 ? * MON-THU', timeZone: 'Europe/Berlin' },
+    redirectsFile: true,
+    headersFile: true,
+    notifications: { email: ['web@example.com'], alarms: false },
+    environments: {
+      staging: {
+        source: { branch: 'develop' },
+        domain: { name: 'staging.example.com', hostedZoneId: 'Z0123456789' },
+        build: { kind: 'folder', directory: 'public' },
+        approval: false,
+      },
+      qa: { health: { path: '/qa/' }, headers: { robots: 'index' } },
+    },
+  } as const satisfies SiteConfig;
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -266,24 +364,75 @@ describe('a config', () => {
     withNullPrototype: true,
     withSparseArray: true,
   });
+  const anyConfig = fc.oneof(
+    { weight: 2, arbitrary: altered(config) },
+    { weight: 2, arbitrary: damaged(config) },
+    { weight: 1, arbitrary: anything },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(fc.constantFrom(...Object.keys(config)), anything)
+        .map(([option, value]) => ({ name: 'shop', [option]: value })),
+    },
+  );
+  const resolved = (value: unknown) => {
+    try {
+      return resolveConfigs(value as SiteConfig);
+    } catch {
+      return undefined;
+    }
+  };
 
   test('is resolved, or refused with its options named, whatever its values are', () => {
     fc.assert(
       fc.property(
-        fc.oneof(
-          damaged(config),
-          anything,
-          fc
-            .tuple(fc.constantFrom(...Object.keys(config)), anything)
-            .map(([option, value]) => ({ name: 'shop', [option]: value })),
-        ),
-        (value) =>
+        anyConfig,
+        bounded((value) =>
           understandsOrRefuses(
-            () => resolveConfigs(value as SiteConfig),
+            () => {
+              const [production, ...others] = resolveConfigs(value as SiteConfig);
+              expect(production).toMatchObject({ production: true, environment: undefined });
+              const stacks = [production, ...others].map(({ name }) => name);
+              expect(new Set(stacks).size).toBe(stacks.length);
+              for (const name of stacks) expect(name).toMatch(/^[a-z][a-z0-9-]{0,28}[a-z0-9]?$/);
+            },
             (error) => /^site\.config\.ts:\n {2}- \S/.test((error as Error).message),
           ),
+        ),
       ),
       runs(2_000),
     );
+  });
+
+  test.each([
+    ['longer than CloudFront takes', { immutable: [`a/${'b'.repeat(100_000)}`] }],
+    ['of many wildcards', { immutable: [`.well-known/${'*'.repeat(150)}x`] }],
+    ['never closed', { source: { ...config.source, paths: { include: ['['.repeat(100_000)] } } }],
+  ])('with a pattern %s is no exception', (_, options) => {
+    bounded(() =>
+      understandsOrRefuses(
+        () => resolveConfigs({ name: 'shop', ...options } as SiteConfig),
+        (error) => /^site\.config\.ts:\n {2}- \S/.test((error as Error).message),
+      ),
+    )();
+  });
+
+  test('those above are resolved often enough, and undamaged by all means', () => {
+    const [production, ...others] = resolveConfigs(config);
+    expect(others).toHaveLength(2);
+    const options: string[] = Object.keys(config).filter((option) => option !== 'environments');
+    const byDefault = resolveConfigs({ name: 'other' })[0];
+    for (const option of options) {
+      const of = (one: ResolvedConfig) => one[option as keyof ResolvedConfig];
+      expect([option, of(production)]).not.toEqual([option, of(byDefault)]);
+    }
+    const sample = fc.sample(anyConfig, { numRuns: 600, seed: 1 });
+    const share = sample.filter((value) => resolved(value)).length / sample.length;
+    expect(share).toBeGreaterThan(0.15);
+    // And most of these with all the options that were left.
+    const whole = sample.filter(
+      (value) => Object.keys(Object(value)).length > 15 && resolved(value),
+    );
+    expect(whole.length / sample.length).toBeGreaterThan(0.1);
   });
 });

@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { RecordLine } from '../../local/iam/call-record.ts';
 import { lineOf, unusedGrants } from '../../local/iam/unused.ts';
@@ -61,5 +66,35 @@ test('no reason speaks of the functions that touch the site: each of their grant
         written,
       ).toEqual([]);
     }
+  }
+});
+
+test.each([
+  ['as it is written', (folder: string) => folder],
+  ['from where it was called', () => 'calls'],
+])('the command finds the folder of the records %s', (_, argument) => {
+  const here = mkdtempSync(join(tmpdir(), 'grants-'));
+  try {
+    const folder = join(here, 'calls');
+    mkdirSync(folder);
+    const one = grant('Role', 's3:GetObject');
+    const lines = [...granted(one), allowed(one)].map((line) => JSON.stringify(line));
+    writeFileSync(join(folder, 'run.jsonl'), lines.join('\n'));
+    const command = fileURLToPath(new URL('../../scripts/grants.ts', import.meta.url));
+    // As npm calls it: from its own folder.
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', command, argument(folder)],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, INIT_CWD: here },
+      },
+    );
+    expect(stderr).toBe('');
+    expect(stdout).toBe(
+      '1 grants in 1 run: 1 used, 0 unused and kept for a reason, 0 unused without one\n',
+    );
+  } finally {
+    rmSync(here, { recursive: true });
   }
 });

@@ -353,6 +353,17 @@ describe('what is not understood is an error that names the place', () => {
       { ...theirs, Principal: { AWS: ACCOUNT } },
       `.Principal.AWS: got "${ACCOUNT}"; ${KNOWN} "*" and the ARNs of roles, not whole accounts`,
     ],
+    ...(['Allow', 'Deny'] as const).flatMap((Effect) =>
+      [
+        ['AWS', `arn:aws:iam::${ACCOUNT}:role/*`],
+        ['AWS', `${ROLE}?`],
+        ['Service', '*.amazonaws.com'],
+      ].map(([key = '', name = '']): [PolicyKind, object, string] => [
+        'resource',
+        { ...theirs, Effect, Principal: { [key]: name } },
+        `.Principal.${key}: got "${name}"; ${KNOWN} principals without a wildcard in their name`,
+      ]),
+    ),
     [
       'resource',
       { ...theirs, Principal: { Federated: 'x' } },

@@ -102,12 +102,17 @@ test('work that throws before it begins is reported too', async () => {
 
 test('a malformed job is reported as a configuration error', async () => {
   const { ports, reports } = recorder();
+  let worked = false;
   await runJob(
     { 'CodePipeline.job': { id: JOB_ID } },
-    doing(async () => done),
+    doing(async () => {
+      worked = true;
+      return done;
+    }),
     ports,
   );
   expect(reports).toMatchObject([{ kind: 'failed', type: 'ConfigurationError' }]);
+  expect(worked).toBe(false);
 });
 
 test('an event without a job is thrown, since there is nobody to report to', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Judge } from '../../proof/soak/judge.ts';
-import { type Sample, trendOf } from '../../proof/soak/memory.ts';
+import { growthIn, type Sample, type Trend, trendOf } from '../../proof/soak/memory.ts';
 import { readOptions } from '../../proof/soak/options.ts';
 import { ERROR_PAGE, PAGE, SCRIPT, START_PAGE, siteOf, versionOf } from '../../proof/soak/site.ts';
 
@@ -150,6 +150,22 @@ describe('memory', () => {
 
   test('takes two samples', () => {
     expect(() => trendOf(samples([1]), 'heap')).toThrow('memory: got 1 samples; it takes two');
+  });
+
+  describe('that grows by more than it may', () => {
+    const trend = (megabytes: number): Trend => ({ first: 0, last: 0, slope: megabytes * 1e6 });
+    const most = { heap: 1e6, rss: 8e6 };
+    const grown = { heap: trend(1.5), external: trend(99), rss: trend(8) };
+
+    test('is a problem from two minutes on', () => {
+      const told = ['heap: grows by 1.50 MB a minute, at most 1.00 is let through'];
+      expect(growthIn(grown, 120_000, most)).toEqual(told);
+      expect(growthIn({ ...grown, heap: trend(1) }, 120_000, most)).toEqual([]);
+    });
+
+    test('gets no verdict below that, not even that it is none', () => {
+      expect(growthIn(grown, 119_999, most)).toBeUndefined();
+    });
   });
 });
 

@@ -124,9 +124,12 @@ describe('a file that cannot be published stops the release before anything is w
     ['_site/404.html', '"_site/404.html": _site/ belongs to the hosting'],
     ['.well-known/release', '".well-known/release": the hosting itself answers this address'],
     ['index.html', 'index.html: is in the artifact twice'],
-  ])('%j', async (name, problem) => {
-    await expect(open(await named(name))).rejects.toEqual(saying('cannot be published', problem));
-  });
+  ])(
+    'a name that would lead out of its release, or be no key, is refused: %j',
+    async (name, problem) => {
+      await expect(open(await named(name))).rejects.toEqual(saying('cannot be published', problem));
+    },
+  );
 
   test('a name that is no UTF-8', async () => {
     const zip = await named(Buffer.from([0x61, 0xff, 0xfe, 0x62]));

@@ -153,7 +153,7 @@ export class Clone {
     await this.write('.gitignore', 'node_modules/\ndist/\n');
   }
 
-  async write(path: string, content: string): Promise<void> {
+  async write(path: string, content: string | Buffer): Promise<void> {
     const file = join(this.directory, path);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, content);
