@@ -163,12 +163,15 @@ describe('a file with rules is read or refused line by line', () => {
         { maxLength: 12 },
       )
       .map((lines) => lines.join('\n'));
-  const PATHS = ['index.html', 'a/index.html', 'b.html', '404.html'];
+  const anyText = textOf(
+    fc.oneof({ weight: 8, arbitrary: word }, { weight: 1, arbitrary: longText }),
+  );
+  const PATHS = ['index.html', 'a/index.html', 'b.html', '404.html', `${'a'.repeat(900)}/b.html`];
 
   test('_redirects', async () => {
     await fc.assert(
       fc.asyncProperty(
-        textOf(fc.oneof({ weight: 8, arbitrary: word }, { weight: 1, arbitrary: longText })),
+        anyText,
         bounded(async (content) => {
           const { redirects, problems } = await readRedirects(content, folder);
           const compiled = compile(redirects, PATHS, ['assets/*'], 'any');
@@ -182,7 +185,7 @@ describe('a file with rules is read or refused line by line', () => {
   test('_headers', async () => {
     await fc.assert(
       fc.asyncProperty(
-        textOf(word),
+        anyText,
         bounded(async (content) => {
           const { rules, problems } = await readHeaders(content, folder);
           const resolved = resolveHeaders(rules, PATHS);
