@@ -82,7 +82,9 @@ async function recover(
 ): Promise<string | undefined> {
   const { contents } = field.state;
   const how = ending.result?.operation ?? (ending.isGone ? 'gone' : 'threw');
-  const known = `${scenario.name}\n${how}\n${[...contents.objects.keys()]}\n${JSON.stringify(contents.items)}`;
+  // An ETag stands for the bytes: a record may be a claim, a manifest or an end.
+  const objects = [...contents.objects].map(([key, { etag }]) => `${key} ${etag}`);
+  const known = `${scenario.name}\n${how}\n${objects}\n${JSON.stringify(contents.items)}`;
   if (seen.has(known)) return undefined;
   seen.add(known);
 
@@ -96,7 +98,7 @@ async function recover(
     for (const [id, result] of field.jobs.results) again.jobs.results.set(id, result);
     await scenario.run(again, ids, jobId);
     const problem =
-      again.invariants.violation?.what ??
+      brokenIn(again) ??
       (how === 'PutJobSuccessResult' && idOf(again.state.contents.items.live) !== live
         ? `what is live changed from ${live}`
         : undefined);
@@ -125,15 +127,19 @@ async function recover(
       next,
     );
   }
-  if (next.invariants.violation)
-    return after('the next push', next.invariants.violation.what, next);
+  const broken = brokenIn(next);
+  if (broken) return after('the next push', broken, next);
   if (typeof pushed === 'string' && ending.jobs.length > 0) {
     await scenario.run(next, ids, jobId);
     const late = idOf(next.state.contents.items.live);
-    if (late !== pushed) return after('the event once more', `${late} is live`, next);
+    const problem = brokenIn(next) ?? (late === pushed ? undefined : `${late} is live`);
+    if (problem) return after('the event once more', problem, next);
   }
   return after('the day after', await theDayAfter(next, seen), next);
 }
+
+const brokenIn = ({ invariants, jobs }: Field): string | undefined =>
+  invariants.violation?.what ?? jobs.contradiction();
 
 async function theDayAfter(field: Field, seen: Seen): Promise<string | undefined> {
   const world = await World.of({ actors: [], begin: field, cores: shipped });

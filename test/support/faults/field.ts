@@ -120,6 +120,7 @@ export class Field {
     this.#counts.set(name, number);
     const call = `${name} #${number}`;
     this.calls.push(call);
+    if (service === 'pipeline') this.jobs.offer(process, asked);
     const strike = this.#strikeOf(call, name);
     return new Promise<Answered>((resolve, reject) => {
       const waited = process.waits();

@@ -1,7 +1,7 @@
 /** What is held in every case, as `npm run faults` prints it. `judge.ts` and `enumerate.ts` look. */
 export const HELD = [
   'After every call that changes something, every path of the live release, by the shipped router, is an object with the bytes of its manifest; so is every path of every release that has not ended.',
-  'A job of the pipeline gets exactly one result, within its deadline, and the process ends by itself. Without one: only a process that was killed, or a result that CodePipeline never took.',
+  'A job of the pipeline gets exactly one result, within its deadline, and the process ends by itself: it may say the same again, never something else. Without a result: only a process that was killed, or a result that CodePipeline never took.',
   'A failure names what broke and what AWS called it, and says what visitors get; what it says of the live release is so at that moment, and after late requests have arrived.',
   'A frozen site stays as it is.',
   'The same event again changes nothing that was reported as done.',

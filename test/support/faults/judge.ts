@@ -32,6 +32,8 @@ export function judge(
   const isFrozen = field.state.contents.items.frozen !== undefined;
   const isMoved = idOf(field.state.contents.items.live) !== liveBefore;
   if (scenario.setup === 'frozen' && (!isFrozen || isMoved)) return 'a freeze was passed over';
+  const contradiction = field.jobs.contradiction();
+  if (contradiction) return contradiction;
   const { jobs } = ending;
   if (jobs.length > 0) {
     const without = jobs.filter((id) => !field.jobs.results.has(id));

@@ -48,7 +48,7 @@ const SETUPS = { empty: [], first: FIRST, history: HISTORY, waiting: WAITING, fr
 export interface Ending {
   /** The last result that CodePipeline took; nothing: it never heard any. */
   readonly result: Result | undefined;
-  /** Of each of its jobs, how many results CodePipeline took and was offered. */
+  /** The ids of its jobs. */
   readonly jobs: readonly string[];
   /** What the last process threw at its end. */
   readonly thrown: unknown;

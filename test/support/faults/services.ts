@@ -50,12 +50,24 @@ export interface Result {
 /** CodePipeline's side of jobs: one result each, and none beyond its limits. */
 export class Jobs {
   readonly results = new Map<string, Result>();
-  readonly offered: Result[] = [];
+  readonly #offered = new Map<object, Result[]>();
 
-  answer({ headers, body }: Asked): Answered {
-    const operation = String(headers['x-amz-target']).replace(/^.*\./, '');
-    const result = { operation, ...JSON.parse(body.toString()) } as Result;
-    this.offered.push(result);
+  /** What a process says on its way here, whether it arrives or not. */
+  offer(process: object, asked: Asked): void {
+    this.#offered.set(process, [...(this.#offered.get(process) ?? []), resultOf(asked)]);
+  }
+
+  /** Of a process that says one thing and then another about the same job: both. The same thing twice is well. */
+  contradiction(): string | undefined {
+    for (const offered of this.#offered.values()) {
+      const problem = contradictionIn(offered);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  answer(asked: Asked): Answered {
+    const result = resultOf(asked);
     const { jobId, continuationToken, outputVariables, failureDetails } = result;
     if (this.results.has(jobId)) return errorOf('pipeline', 400, 'InvalidJobStateException');
     const isWithin = (text: string | undefined, most: number) =>
@@ -69,6 +81,22 @@ export class Jobs {
     this.results.set(jobId, result);
     return { status: 200, headers: JSON_TYPE, body: Buffer.from('{}') };
   }
+}
+
+export const resultOf = ({ headers, body }: Pick<Asked, 'headers' | 'body'>): Result => ({
+  operation: String(headers['x-amz-target']).replace(/^.*\./, ''),
+  ...JSON.parse(body.toString()),
+});
+
+/** @param deliveries how often the event of a job was delivered: each may come to an end of its own. */
+export function contradictionIn(offered: readonly Result[], deliveries = 1): string | undefined {
+  const byJob = new Map<string, Set<string>>();
+  for (const result of offered) {
+    const said = byJob.get(result.jobId) ?? new Set();
+    byJob.set(result.jobId, said.add(JSON.stringify(result)));
+  }
+  const [both] = [...byJob.values()].filter((said) => said.size > deliveries);
+  return both && `one job, and two results: ${[...both].join(' and ')}`;
 }
 
 /** What each service calls an error of that status. */
