@@ -115,7 +115,7 @@ async function recover(
       (isThere ? undefined : `${target} is not live`);
     if (problem) return after('a retry of the stage', problem, again);
   }
-  if (scenario.handler === 'Invalidate') return undefined;
+  if (scenario.handler === 'Invalidate' || scenario.handler === 'Notify') return undefined;
   const next = fresh();
   next.isSick = false;
   const pushed = await push(next, 'next push');

@@ -12,6 +12,7 @@ import {
   type JobOptions,
   LIFE_MS,
   rollback,
+  tell,
 } from './handlers.ts';
 import type { Process } from './process.ts';
 import type { Result } from './services.ts';
@@ -112,7 +113,7 @@ export async function act(
 
 const alone =
   (
-    handler: 'Prune' | 'Rollback',
+    handler: 'Prune' | 'Rollback' | 'Notify',
     main: (ids: Ids) => Parameters<Field['run']>[0],
   ): Scenario['run'] =>
   async (field, ids) => {
@@ -237,6 +238,22 @@ export const SCENARIOS: readonly Scenario[] = [
       'Rollback',
       (ids) => (process, invocation) => rollback(idIn(ids, 'two'), process, invocation),
     ),
+  },
+  {
+    name: 'Notify, published',
+    handler: 'Notify',
+    setup: 'empty',
+    deadlineMs: LIFE_MS.Notify,
+    ends: 'returned',
+    run: alone('Notify', () => (process) => tell('SUCCEEDED', process)),
+  },
+  {
+    name: 'Notify, failed',
+    handler: 'Notify',
+    setup: 'empty',
+    deadlineMs: LIFE_MS.Notify,
+    ends: 'returned',
+    run: alone('Notify', () => (process) => tell('FAILED', process)),
   },
 ];
 

@@ -1,6 +1,6 @@
 import type { Answered, Asked } from '../exploration/exchange.ts';
 
-export type Service = 's3' | 'store' | 'cloudfront' | 'pipeline' | 'site' | 'artifact';
+export type Service = 's3' | 'store' | 'cloudfront' | 'pipeline' | 'sns' | 'site' | 'artifact';
 
 const XML = { 'content-type': 'application/xml' };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -51,6 +51,11 @@ export interface Result {
 export class Jobs {
   readonly results = new Map<string, Result>();
   readonly #offered = new Map<object, Result[]>();
+
+  /** Whether a request is about a job at all: notifications ask CodePipeline other things. */
+  static isResult({ headers }: Pick<Asked, 'headers'>): boolean {
+    return /\.PutJob\w+Result$/.test(String(headers['x-amz-target']));
+  }
 
   /** What a process says on its way here, whether it arrives or not. */
   offer(process: object, asked: Asked): void {
@@ -137,6 +142,15 @@ const CODES: Readonly<Record<Service, Readonly<Record<number, string>>>> = {
     500: 'InternalFailure',
     503: 'ServiceUnavailable',
   },
+  sns: {
+    400: 'InvalidParameter',
+    403: 'AuthorizationError',
+    409: 'ConcurrentAccess',
+    412: 'PreconditionFailed',
+    429: 'Throttled',
+    500: 'InternalError',
+    503: 'ServiceUnavailable',
+  },
   site: {},
   artifact: {
     400: 'InvalidRequest',
@@ -168,7 +182,7 @@ export function errorOf(
     const body = `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
     return { status, headers: XML, body: Buffer.from(body) };
   }
-  if (service === 'cloudfront') {
+  if (service === 'cloudfront' || service === 'sns') {
     const body = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`;
     return { status, headers: XML, body: Buffer.from(body) };
   }
