@@ -19,8 +19,8 @@ export const titleOf = ({ scenario, strike: { call, fault, lasting } }: Case): s
 
 /** Every fault, for every time that it may last, at every call that the scenario makes where nothing goes wrong. */
 export async function casesOf(scenario: Scenario, setups: Setups): Promise<Case[]> {
-  const { begin, ids } = await setups.of(scenario.setup);
-  const field = fieldFor(scenario, begin);
+  const { begin, ids, at } = await setups.of(scenario.setup);
+  const field = fieldFor(scenario, begin, undefined, at);
   const ending = await scenario.run(field, ids);
   const problem =
     judge(scenario, undefined, ending, field, idOf(begin.state.contents.items.live)) ??
@@ -55,8 +55,8 @@ export async function tryCase(
   setups: Setups,
   seen: Seen,
 ): Promise<string | undefined> {
-  const { begin, ids } = await setups.of(scenario.setup);
-  const field = fieldFor(scenario, begin, strike);
+  const { begin, ids, at } = await setups.of(scenario.setup);
+  const field = fieldFor(scenario, begin, strike, at);
   await field.invariants.check(begin.state);
   const jobId = '11111111-2222-4333-8444-555555555555';
   const ending = await scenario.run(field, ids, jobId);
@@ -99,7 +99,8 @@ async function recover(
     await scenario.run(again, ids, jobId);
     const problem =
       brokenIn(again) ??
-      (how === 'PutJobSuccessResult' && idOf(again.state.contents.items.live) !== live
+      ((how === 'PutJobSuccessResult' || scenario.keepsLive) &&
+      idOf(again.state.contents.items.live) !== live
         ? `what is live changed from ${live}`
         : undefined);
     if (problem) return after('the same event again', problem, again);
@@ -152,7 +153,7 @@ async function theDayAfter(field: Field, seen: Seen): Promise<string | undefined
 }
 
 function fieldFor(
-  { isSick, isEndless }: Scenario,
+  { isSick, invalidationMs }: Scenario,
   { account, state }: Pick<Field, 'account' | 'state'>,
   strike?: Strike,
   begin?: number,
@@ -163,7 +164,7 @@ function fieldFor(
     meanwhile,
     ...(strike && { strike }),
     ...(isSick && { isSick }),
-    ...(isEndless && { isEndless }),
+    ...(invalidationMs !== undefined && { invalidationMs }),
     ...(begin !== undefined && { begin }),
   });
 }

@@ -34,8 +34,8 @@ export interface FieldOptions {
   readonly strike?: Strike;
   /** Whether the site fails its health check. @default false */
   readonly isSick?: boolean;
-  /** Whether invalidations never complete. @default false */
-  readonly isEndless?: boolean;
+  /** What an invalidation takes. @default 10 seconds */
+  readonly invalidationMs?: number;
   /** Does it all, on this field. */
   readonly meanwhile?: (field: Field, who: 'publishes' | 'cleans up') => Promise<void>;
   readonly begin?: number;
@@ -67,7 +67,7 @@ export class Field {
     this.state = options.state;
     this.isSick = options.isSick ?? false;
     this.time = new VirtualTime(options.begin ?? BEGIN);
-    this.invalidations = new Invalidations(options.isEndless ?? false);
+    this.invalidations = new Invalidations(options.invalidationMs ?? 10_000);
     this.invariants = new Invariants(options.account);
   }
 

@@ -31,6 +31,7 @@ export function judge(
   }
   const isFrozen = field.state.contents.items.frozen !== undefined;
   const isMoved = idOf(field.state.contents.items.live) !== liveBefore;
+  if (scenario.keepsLive && isMoved) return 'what came late moved the pointer';
   if (scenario.setup === 'frozen' && (!isFrozen || isMoved)) return 'a freeze was passed over';
   const contradiction = field.jobs.contradiction();
   if (contradiction) return contradiction;
@@ -100,7 +101,8 @@ function judgeWords(
   if (said === undefined) return undefined;
   // What was going to fail anyhow has a cause of its own.
   const isForeseen = scenario.ends === 'failed' || strike === undefined;
-  if (!isForeseen && !strike.fault.cause.test(said)) return `does not name the cause: ${said}`;
+  const isNamed = strike?.fault.cause.test(said) || scenario.late?.test(said);
+  if (!isForeseen && !isNamed) return `does not name the cause: ${said}`;
   if (['Prune', 'Notify'].includes(scenario.handler)) return undefined;
   if (!/[Vv]isitors|\/\.well-known\/release/.test(said))
     return `does not say what visitors see: ${said}`;
