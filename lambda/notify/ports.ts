@@ -4,6 +4,7 @@ import {
   ListActionExecutionsCommand,
 } from '@aws-sdk/client-codepipeline';
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
+import { required } from '../shared/failure.ts';
 import type { Ports } from './notify.ts';
 
 /** The services that a notification talks to. */
@@ -15,7 +16,7 @@ export function notifyPorts(
 ): Ports {
   return {
     async execution(pipelineName, pipelineExecutionId) {
-      const [{ pipelineExecution }, { actionExecutionDetails = [] }] = await Promise.all([
+      const [{ pipelineExecution }, { actionExecutionDetails }] = await Promise.all([
         codePipeline.send(new GetPipelineExecutionCommand({ pipelineName, pipelineExecutionId }), {
           abortSignal,
         }),
@@ -29,7 +30,16 @@ export function notifyPorts(
           { abortSignal },
         ),
       ]);
-      const { executionType, trigger, artifactRevisions = [] } = pipelineExecution ?? {};
+      // Taken for an execution that has begun nothing, a mail would say that nothing went live.
+      const execution = required(
+        pipelineExecution,
+        'GetPipelineExecution answered without an execution',
+      );
+      const actions = required(
+        actionExecutionDetails,
+        'ListActionExecutions answered without actions',
+      );
+      const { executionType, trigger, artifactRevisions = [] } = execution;
       const [source] = artifactRevisions;
       return {
         type: executionType,
@@ -42,23 +52,23 @@ export function notifyPorts(
                 summary: source.revisionSummary,
                 url: source.revisionUrl,
               },
-        actions: actionExecutionDetails.map(
-          ({ stageName = '', actionName = '', status, output }) => ({
-            stage: stageName,
-            name: actionName,
-            status,
-            variables: output?.outputVariables ?? {},
-            summary: output?.executionResult?.externalExecutionSummary,
-            error: output?.executionResult?.errorDetails?.message,
-          }),
-        ),
+        actions: actions.map(({ stageName = '', actionName = '', status, output }) => ({
+          stage: stageName,
+          name: actionName,
+          status,
+          variables: output?.outputVariables ?? {},
+          summary: output?.executionResult?.externalExecutionSummary,
+          error: output?.executionResult?.errorDetails?.message,
+        })),
       };
     },
 
     async publish({ subject, text }) {
-      await sns.send(new PublishCommand({ TopicArn, Subject: subject, Message: text }), {
-        abortSignal,
-      });
+      const { MessageId } = await sns.send(
+        new PublishCommand({ TopicArn, Subject: subject, Message: text }),
+        { abortSignal },
+      );
+      required(MessageId, 'Publish answered without an id');
     },
   };
 }

@@ -103,7 +103,7 @@ export async function flip(
     if (isNewer && mayGoBack && !(await mayGoBack(time.signal))) {
       throw new Failure(
         'JobFailed',
-        `Release ${target.id} was not made live: release ${liveId}, which is newer, is live by now.`,
+        `Release ${target.id} was not made live: visitors get release ${liveId}, which is newer.`,
         { externalExecutionId: target.id },
       );
     }

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FAULTS } from '../support/faults/kinds.ts';
+import { FaultProxy } from '../support/faults/proxy.ts';
 import {
   REAL_SCENARIOS,
   type RealCase,
@@ -9,6 +11,7 @@ import {
   realTitle,
 } from '../support/faults/real-cases.ts';
 import { sampled } from '../support/faults/sample.ts';
+import { serve } from '../support/handlers.ts';
 
 /** Of each scenario; `npm run faults` tries them all. */
 const CASES = 1;
@@ -27,9 +30,34 @@ afterAll(async () => {
 });
 
 async function expectHeld(one: RealCase): Promise<void> {
-  const broken = await stage.tryCase(one);
+  // What comes after takes the longest; once is enough here.
+  const broken = await stage.tryCase(one, one.scenario.name === 'promote');
   if (broken !== undefined) expect.fail(`${realTitle(one)}\n${broken}`);
 }
+
+test('what a client gives up is carried out after that, not before', async () => {
+  const served: number[] = [];
+  const service = await serve(async (_, response) => {
+    served.push(Date.now());
+    response.end();
+  });
+  const [fault] = FAULTS.filter(({ effect }) => effect.kind === 'broken' && effect.done === 'late');
+  if (!fault) throw new Error('no such fault');
+  const proxy = new FaultProxy({
+    strike: { call: 'GET / #1', fault, lasting: 'once' },
+    kill: () => {},
+    twice: () => {},
+    changed: async () => {},
+  });
+  const port = await proxy.before('site', service.url);
+  const asking = fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(1_600) });
+  await expect(asking).rejects.toThrow('timeout');
+  const givenUpAt = Date.now();
+  await proxy.close();
+  await service.close();
+  expect(served).toHaveLength(1);
+  expect(served[0]).toBeGreaterThanOrEqual(givenUpAt);
+});
 
 /** What nobody answers takes as long as the functions wait: seconds, and nothing to compute. */
 const isQuick = ({ strike: { fault } }: RealCase): boolean =>

@@ -155,7 +155,7 @@ describe('a release that was uploaded later is live', () => {
     const { run, pointer, errorPages } = await published(uploaded);
     await expect(run(JSON.stringify({ releaseId: B, execution: asking }))).rejects.toMatchObject({
       type: 'JobFailed',
-      message: `Release ${B} was not made live: release ${C}, which is newer, is live by now.`,
+      message: `Release ${B} was not made live: visitors get release ${C}, which is newer.`,
     });
     expect(pointer.contents()).toMatchObject({ live: textOf(C), previous: textOf(B) });
     expect(errorPages.at(-1)).toBe(`releases/${C}/404.html`);

@@ -1,5 +1,6 @@
 import { CloudFrontClient } from '@aws-sdk/client-cloudfront';
 import { CodePipelineClient, type CodePipelineClientConfig } from '@aws-sdk/client-codepipeline';
+import { SNSClient, type SNSClientConfig } from '@aws-sdk/client-sns';
 import { clientOptions } from '../exploration/client-options.ts';
 import {
   type Answered,
@@ -9,17 +10,18 @@ import {
   type SdkRequest,
 } from '../exploration/exchange.ts';
 
-export type Send = (
-  service: 'cloudfront' | 'pipeline',
-  request: Asked,
-  signal?: AbortSignal,
-) => Promise<Answered>;
+type OwnService = 'cloudfront' | 'pipeline' | 'sns';
+
+export type Send = (service: OwnService, request: Asked, signal?: AbortSignal) => Promise<Answered>;
 
 /** The clients of the services that have no bucket and no store, over no network; handed on as they are dear to make. */
 export class Clients {
   static readonly #free: Clients[] = [];
   readonly cloudFront: CloudFrontClient;
   readonly codePipeline: CodePipelineClient;
+  /** Of notifications, which have fewer attempts than the report of a job. */
+  readonly codePipelineToAsk: CodePipelineClient;
+  readonly sns: SNSClient;
   #send: Send | undefined;
 
   static of(send: Send): Clients {
@@ -32,6 +34,8 @@ export class Clients {
     // As many attempts as the functions give themselves.
     this.cloudFront = new CloudFrontClient(this.#options('cloudfront', 3));
     this.codePipeline = new CodePipelineClient(this.#options('pipeline', 8));
+    this.codePipelineToAsk = new CodePipelineClient(this.#options('pipeline', 5));
+    this.sns = new SNSClient(this.#options('sns', 5) as unknown as SNSClientConfig);
   }
 
   release(): void {
@@ -39,7 +43,7 @@ export class Clients {
     Clients.#free.push(this);
   }
 
-  #options(service: 'cloudfront' | 'pipeline', attempts: number): CodePipelineClientConfig {
+  #options(service: OwnService, attempts: number): CodePipelineClientConfig {
     const handle = async (
       request: SdkRequest,
       { abortSignal }: { abortSignal?: AbortSignal } = {},

@@ -19,8 +19,8 @@ export const titleOf = ({ scenario, strike: { call, fault, lasting } }: Case): s
 
 /** Every fault, for every time that it may last, at every call that the scenario makes where nothing goes wrong. */
 export async function casesOf(scenario: Scenario, setups: Setups): Promise<Case[]> {
-  const { begin, ids } = await setups.of(scenario.setup);
-  const field = fieldFor(scenario, begin);
+  const { begin, ids, at } = await setups.of(scenario.setup);
+  const field = fieldFor(scenario, begin, undefined, at);
   const ending = await scenario.run(field, ids);
   const problem =
     judge(scenario, undefined, ending, field, idOf(begin.state.contents.items.live)) ??
@@ -55,8 +55,8 @@ export async function tryCase(
   setups: Setups,
   seen: Seen,
 ): Promise<string | undefined> {
-  const { begin, ids } = await setups.of(scenario.setup);
-  const field = fieldFor(scenario, begin, strike);
+  const { begin, ids, at } = await setups.of(scenario.setup);
+  const field = fieldFor(scenario, begin, strike, at);
   await field.invariants.check(begin.state);
   const jobId = '11111111-2222-4333-8444-555555555555';
   const ending = await scenario.run(field, ids, jobId);
@@ -82,7 +82,9 @@ async function recover(
 ): Promise<string | undefined> {
   const { contents } = field.state;
   const how = ending.result?.operation ?? (ending.isGone ? 'gone' : 'threw');
-  const known = `${scenario.name}\n${how}\n${[...contents.objects.keys()]}\n${JSON.stringify(contents.items)}`;
+  // An ETag stands for the bytes: a record may be a claim, a manifest or an end.
+  const objects = [...contents.objects].map(([key, { etag }]) => `${key} ${etag}`);
+  const known = `${scenario.name}\n${how}\n${objects}\n${JSON.stringify(contents.items)}`;
   if (seen.has(known)) return undefined;
   seen.add(known);
 
@@ -96,8 +98,9 @@ async function recover(
     for (const [id, result] of field.jobs.results) again.jobs.results.set(id, result);
     await scenario.run(again, ids, jobId);
     const problem =
-      again.invariants.violation?.what ??
-      (how === 'PutJobSuccessResult' && idOf(again.state.contents.items.live) !== live
+      brokenIn(again) ??
+      ((how === 'PutJobSuccessResult' || scenario.keepsLive) &&
+      idOf(again.state.contents.items.live) !== live
         ? `what is live changed from ${live}`
         : undefined);
     if (problem) return after('the same event again', problem, again);
@@ -113,7 +116,7 @@ async function recover(
       (isThere ? undefined : `${target} is not live`);
     if (problem) return after('a retry of the stage', problem, again);
   }
-  if (scenario.handler === 'Invalidate') return undefined;
+  if (scenario.handler === 'Invalidate' || scenario.handler === 'Notify') return undefined;
   const next = fresh();
   next.isSick = false;
   const pushed = await push(next, 'next push');
@@ -125,15 +128,19 @@ async function recover(
       next,
     );
   }
-  if (next.invariants.violation)
-    return after('the next push', next.invariants.violation.what, next);
+  const broken = brokenIn(next);
+  if (broken) return after('the next push', broken, next);
   if (typeof pushed === 'string' && ending.jobs.length > 0) {
     await scenario.run(next, ids, jobId);
     const late = idOf(next.state.contents.items.live);
-    if (late !== pushed) return after('the event once more', `${late} is live`, next);
+    const problem = brokenIn(next) ?? (late === pushed ? undefined : `${late} is live`);
+    if (problem) return after('the event once more', problem, next);
   }
   return after('the day after', await theDayAfter(next, seen), next);
 }
+
+const brokenIn = ({ invariants, jobs }: Field): string | undefined =>
+  invariants.violation?.what ?? jobs.contradiction();
 
 async function theDayAfter(field: Field, seen: Seen): Promise<string | undefined> {
   const world = await World.of({ actors: [], begin: field, cores: shipped });
@@ -146,7 +153,7 @@ async function theDayAfter(field: Field, seen: Seen): Promise<string | undefined
 }
 
 function fieldFor(
-  { isSick, isEndless }: Scenario,
+  { isSick, invalidationMs }: Scenario,
   { account, state }: Pick<Field, 'account' | 'state'>,
   strike?: Strike,
   begin?: number,
@@ -157,7 +164,7 @@ function fieldFor(
     meanwhile,
     ...(strike && { strike }),
     ...(isSick && { isSick }),
-    ...(isEndless && { isEndless }),
+    ...(invalidationMs !== undefined && { invalidationMs }),
     ...(begin !== undefined && { begin }),
   });
 }

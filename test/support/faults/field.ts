@@ -7,6 +7,7 @@ import { route } from '../exploration/router.ts';
 import { BEGIN } from '../exploration/world.ts';
 import type { Fault, Lasting } from './kinds.ts';
 import { LASTING } from './kinds.ts';
+import { executionAnswer, Mails } from './notifications.ts';
 import { coarse, Process } from './process.ts';
 import { errorOf, garbled, Invalidations, Jobs, notTheServices, type Service } from './services.ts';
 import { inTime, VirtualTime } from './time.ts';
@@ -33,8 +34,8 @@ export interface FieldOptions {
   readonly strike?: Strike;
   /** Whether the site fails its health check. @default false */
   readonly isSick?: boolean;
-  /** Whether invalidations never complete. @default false */
-  readonly isEndless?: boolean;
+  /** What an invalidation takes. @default 10 seconds */
+  readonly invalidationMs?: number;
   /** Does it all, on this field. */
   readonly meanwhile?: (field: Field, who: 'publishes' | 'cleans up') => Promise<void>;
   readonly begin?: number;
@@ -46,6 +47,7 @@ export class Field {
   state: State;
   readonly time: VirtualTime;
   readonly jobs = new Jobs();
+  readonly mails = new Mails();
   readonly invalidations: Invalidations;
   readonly invariants: Invariants;
   /** Every call, by name and number, as `GetKey live #2`. */
@@ -65,7 +67,7 @@ export class Field {
     this.state = options.state;
     this.isSick = options.isSick ?? false;
     this.time = new VirtualTime(options.begin ?? BEGIN);
-    this.invalidations = new Invalidations(options.isEndless ?? false);
+    this.invalidations = new Invalidations(options.invalidationMs ?? 10_000);
     this.invariants = new Invariants(options.account);
   }
 
@@ -120,6 +122,7 @@ export class Field {
     this.#counts.set(name, number);
     const call = `${name} #${number}`;
     this.calls.push(call);
+    if (service === 'pipeline' && Jobs.isResult(asked)) this.jobs.offer(process, asked);
     const strike = this.#strikeOf(call, name);
     return new Promise<Answered>((resolve, reject) => {
       const waited = process.waits();
@@ -222,7 +225,10 @@ export class Field {
 
   async #carryOut(service: Service, asked: Asked): Promise<Answered> {
     const { now } = this.time;
-    if (service === 'pipeline') return this.jobs.answer(asked);
+    if (service === 'pipeline') {
+      return Jobs.isResult(asked) ? this.jobs.answer(asked) : executionAnswer(asked);
+    }
+    if (service === 'sns') return this.mails.answer(asked);
     if (service === 'cloudfront') return this.invalidations.answer(asked, now);
     if (service === 'site') return this.#visit(asked.url);
     if (service === 'artifact') return { status: 200, headers: {}, body: asked.body };
@@ -283,6 +289,7 @@ export function nameOf(service: Service, asked: Asked): string {
   if (service === 'cloudfront') {
     return asked.method === 'POST' ? 'CreateInvalidation' : 'GetInvalidation';
   }
+  if (service === 'sns') return 'Publish';
   return service === 'artifact' ? 'GetObject the artifact' : `GET ${asked.url}`;
 }
 

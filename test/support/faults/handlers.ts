@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { VISITORS as CACHED, invalidate } from '../../../lambda/invalidate/invalidate.ts';
 import { invalidationPorts } from '../../../lambda/invalidate/ports.ts';
+import { readEvent } from '../../../lambda/notify/events.ts';
+import { notify } from '../../../lambda/notify/notify.ts';
+import { notifyPorts } from '../../../lambda/notify/ports.ts';
 import { promotePorts } from '../../../lambda/promote/ports.ts';
 import {
   follow,
@@ -20,9 +23,10 @@ import { VISITORS as UPLOADING, upload } from '../../../lambda/upload/upload.ts'
 import { BUCKET, STORE_ARN } from '../exploration/account.ts';
 import { IMMUTABLE, UPLOAD_SETTINGS } from '../exploration/actors.ts';
 import { aJobEvent, anAwsError } from '../job.ts';
+import { ABOUT, type EXECUTIONS, eventOf, TOPIC_ARN } from './notifications.ts';
 import type { Process } from './process.ts';
 
-export type HandlerName = 'Upload' | 'Promote' | 'Invalidate' | 'Prune' | 'Rollback';
+export type HandlerName = 'Upload' | 'Promote' | 'Invalidate' | 'Prune' | 'Rollback' | 'Notify';
 
 const MINUTE_MS = 60_000;
 
@@ -32,6 +36,7 @@ export const LIFE_MS: Readonly<Record<HandlerName, number>> = {
   Promote: 2 * MINUTE_MS,
   Invalidate: 2 * MINUTE_MS,
   Prune: 15 * MINUTE_MS,
+  Notify: MINUTE_MS,
   // Nobody ends it but the person.
   Rollback: 15 * MINUTE_MS,
 };
@@ -118,6 +123,14 @@ export const cleanUp = (process: Process, invocation: Invocation) =>
     process.clock,
     invocation,
   );
+
+/** The function that tells people, with the shipped ports and as much time as its handler gives it. */
+export async function tell(state: keyof typeof EXECUTIONS, process: Process): Promise<void> {
+  const { codePipelineToAsk, sns } = process.clients;
+  const signal = AbortSignal.timeout(process.remainingMs() - 2_000);
+  const ports = notifyPorts(codePipelineToAsk, sns, TOPIC_ARN, signal);
+  await notify(readEvent(eventOf(state)), ABOUT, ports);
+}
 
 /** What the operator's command does: the same promotion, whatever is frozen. */
 export async function rollback(id: string, process: Process, invocation: Invocation) {

@@ -31,7 +31,10 @@ export function judge(
   }
   const isFrozen = field.state.contents.items.frozen !== undefined;
   const isMoved = idOf(field.state.contents.items.live) !== liveBefore;
+  if (scenario.keepsLive && isMoved) return 'what came late moved the pointer';
   if (scenario.setup === 'frozen' && (!isFrozen || isMoved)) return 'a freeze was passed over';
+  const contradiction = field.jobs.contradiction();
+  if (contradiction) return contradiction;
   const { jobs } = ending;
   if (jobs.length > 0) {
     const without = jobs.filter((id) => !field.jobs.results.has(id));
@@ -40,7 +43,39 @@ export function judge(
     if (!isReported && !mayVanish && !couldNot) return `no result for ${without.join(', ')}`;
     if (isReported && couldNot && strike === undefined) return 'a result that was not delivered';
   }
+  if (scenario.handler === 'Notify') {
+    const problem = judgeMails(scenario, strike, ending, field);
+    if (problem) return problem;
+  }
   return judgeWords(scenario, strike, ending, field, liveBefore);
+}
+
+/** The mail of each scenario, as it is where nothing goes wrong. */
+const MAILS = new WeakMap<Scenario, string>();
+
+/**
+ * Each event is told once, in full, or its function throws, which an alarm tells of. A second mail comes only of an event
+ * that comes again, or of an answer of SNS that was lost.
+ */
+function judgeMails(
+  scenario: Scenario,
+  strike: Strike | undefined,
+  { thrown, isGone }: Ending,
+  { mails: { sent } }: Field,
+): string | undefined {
+  const [first] = sent;
+  if (strike === undefined && first !== undefined) MAILS.set(scenario, first);
+  const wrong = sent.find((mail) => mail !== MAILS.get(scenario));
+  if (wrong !== undefined) return `a mail that is not as it should be: ${wrong}`;
+  const hasReturned = thrown === undefined && !isGone;
+  const kind = strike?.fault.effect.kind ?? '';
+  const isLost =
+    strike?.call.startsWith('Publish') && ['broken', 'garbled', 'crash', 'stalled'].includes(kind);
+  if (hasReturned && sent.length === 0) return 'no mail, and nobody hears of it';
+  if (isLost) return undefined;
+  const most = kind === 'twice' ? 2 : 1;
+  if (sent.length > most) return `${sent.length} mails`;
+  return !hasReturned && sent.length > 0 && most === 1 ? 'a mail, and an alarm' : undefined;
 }
 
 function judgeWords(
@@ -66,8 +101,9 @@ function judgeWords(
   if (said === undefined) return undefined;
   // What was going to fail anyhow has a cause of its own.
   const isForeseen = scenario.ends === 'failed' || strike === undefined;
-  if (!isForeseen && !strike.fault.cause.test(said)) return `does not name the cause: ${said}`;
-  if (scenario.handler === 'Prune') return undefined;
+  const isNamed = strike?.fault.cause.test(said) || scenario.late?.test(said);
+  if (!isForeseen && !isNamed) return `does not name the cause: ${said}`;
+  if (['Prune', 'Notify'].includes(scenario.handler)) return undefined;
   if (!/[Vv]isitors|\/\.well-known\/release/.test(said))
     return `does not say what visitors see: ${said}`;
   if (/hidden field|\[object |undefined|NaN/.test(said))

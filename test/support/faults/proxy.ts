@@ -1,29 +1,48 @@
+import { once } from 'node:events';
 import { request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as passed } from 'node:timers/promises';
 import { type Endpoint, serve } from '../handlers.ts';
 import { nameOf, type Strike } from './field.ts';
-import { errorOf, garbled, notTheServices, type Service } from './services.ts';
+import {
+  errorOf,
+  garbled,
+  notTheServices,
+  type Result,
+  resultOf,
+  type Service,
+} from './services.ts';
 
 const HANG_MS = 120_000;
+/** What is given up arrives so much later. */
+const LATE_MS = 400;
+
+export interface FaultProxyOptions {
+  readonly strike: Strike | undefined;
+  /** Ends the process that calls. */
+  kill(): void;
+  /** Delivers its event again. */
+  twice(): void;
+  /** Looks at what every call has left that may have changed something. */
+  changed(): Promise<void>;
+}
 
 /** Stands between the shipped bundles and the local services, and lets one call go wrong. */
 export class FaultProxy {
   /** Every call, by name and number. */
   readonly calls: string[] = [];
   struck = false;
+  /** What was said of jobs, whether it arrived or not. */
+  readonly reports: Result[] = [];
   /** What has to be over before anybody looks at the outcome. */
   readonly late: Promise<unknown>[] = [];
-  readonly #strike: Strike | undefined;
-  readonly #kill: () => void;
-  readonly #twice: () => void;
+  readonly #options: FaultProxyOptions;
   readonly #counts = new Map<string, number>();
   readonly #endpoints: Endpoint[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(strike: Strike | undefined, kill: () => void, twice: () => void) {
-    this.#strike = strike;
-    this.#kill = kill;
-    this.#twice = twice;
+  constructor(options: FaultProxyOptions) {
+    this.#options = options;
   }
 
   /** The port of an endpoint that leads to that service. */
@@ -56,14 +75,20 @@ export class FaultProxy {
     this.#counts.set(name, number);
     const call = `${name} #${number}`;
     this.calls.push(call);
-    const forward = () => forwarded(target, method, url, headers, body);
-    const strikes = !this.struck && this.#strike?.call === call;
+    if (called === 'pipeline') this.reports.push(resultOf({ headers, body }));
+    const { strike, kill, twice, changed } = this.#options;
+    const forward = async () => {
+      const answer = await forwarded(target, method, url, headers, body);
+      if (method !== 'GET' && method !== 'HEAD') await changed();
+      return answer;
+    };
+    const strikes = !this.struck && strike?.call === call;
     if (!strikes) return end(response, method, await forward());
     this.struck = true;
-    const effect = this.#strike?.fault.effect;
+    const { effect } = strike.fault;
     const pause = (ms: number) =>
       new Promise<void>((resolve) => this.#timers.add(setTimeout(resolve, ms)));
-    switch (effect?.kind) {
+    switch (effect.kind) {
       case 'refused': {
         const { status } = effect;
         const wrong = effect.readable === false ? notTheServices(status) : errorOf(called, status);
@@ -73,7 +98,8 @@ export class FaultProxy {
         if (effect.done === true) await forward();
         if (effect.done === 'late')
           this.late.push(
-            pause(1_000)
+            once(response, 'close')
+              .then(() => passed(LATE_MS))
               .then(forward)
               .catch(() => {}),
           );
@@ -91,12 +117,12 @@ export class FaultProxy {
       }
       case 'crash':
         if (effect.done) await forward();
-        return this.#kill();
+        return kill();
       case 'twice':
-        this.#twice();
+        twice();
         return end(response, method, await forward());
       default:
-        throw new Error(`no such fault here: ${effect?.kind}`);
+        throw new Error(`no such fault here: ${effect.kind}`);
     }
   }
 }

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIVE_KEY, type Manifest, manifestKey } from '../../../lib/release/contract.ts';
+import {
+  LIVE_KEY,
+  type Manifest,
+  manifestKey,
+  PREVIOUS_KEY,
+} from '../../../lib/release/contract.ts';
 import { LocalCloudFrontApi } from '../../../local/aws/cloudfront-api.ts';
 import { LocalKeyValueStore } from '../../../local/aws/key-value-store.ts';
 import { LocalS3 } from '../../../local/aws/s3.ts';
@@ -16,6 +21,7 @@ import { type Endpoint, type HandlerRun, runHandler, serve } from '../handlers.t
 import { aJobEvent } from '../job.ts';
 import type { Strike } from './field.ts';
 import { FaultProxy } from './proxy.ts';
+import { contradictionIn } from './services.ts';
 
 const DISTRIBUTION = 'E1A2B3C4D5E6F7';
 /** As long as a fault that nobody answers takes, and some more. */
@@ -26,6 +32,10 @@ export interface RealEnd {
   readonly results: readonly (JobResult | undefined)[];
   /** Of the last process. */
   readonly run: HandlerRun;
+  /** What the first process was called with. */
+  readonly event: unknown;
+  /** What broke on the way, whatever came of it; nothing if all held. */
+  readonly broken: string | undefined;
   readonly calls: readonly string[];
   /** Whether the fault came about. */
   readonly struck: boolean;
@@ -114,29 +124,21 @@ export class RealAccount {
     env: Readonly<Record<string, string>> = {},
   ): Promise<RealEnd> {
     const isJob = userParameters !== undefined;
+    let first: unknown;
+    let broken: string | undefined;
     const results: (JobResult | undefined)[] = [];
     const kill = new AbortController();
     const twins: Promise<HandlerRun>[] = [];
     let begin = (): Promise<HandlerRun> => Promise.reject(new Error('nothing to deliver again'));
-    const proxy = new FaultProxy(
+    const proxy = new FaultProxy({
       strike,
-      () => kill.abort(),
-      () => twins.push(begin()),
-    );
-    const [s3, store, cloudFront, jobs, site] = await Promise.all(
-      (['s3', 'store', 'cloudfront', 'pipeline', 'site'] as const).map((service, index) =>
-        proxy.before(service, this.#urls[index] as string),
-      ),
-    );
-    const environment = {
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${s3}`,
-      AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE: `http://localhost:${store}`,
-      AWS_ENDPOINT_URL_CLOUDFRONT: `http://127.0.0.1:${cloudFront}`,
-      AWS_ENDPOINT_URL_CODEPIPELINE: `http://127.0.0.1:${jobs}`,
-      SITE_URL: `http://127.0.0.1:${site}`,
-      ...SETTINGS,
-      ...env,
-    };
+      kill: () => kill.abort(),
+      twice: () => twins.push(begin()),
+      changed: async () => {
+        broken ??= await this.problem();
+      },
+    });
+    const environment = { ...(await this.#environment(proxy)), ...env };
     try {
       let continuationToken: string | undefined;
       for (;;) {
@@ -153,26 +155,90 @@ export class RealAccount {
           const { data } = (event as ReturnType<typeof aJobEvent>)['CodePipeline.job'];
           data.artifactCredentials.accessKeyId = 'AKIAARTIFACT';
         }
-        begin = () =>
-          runHandler(bundle, event, {
+        first ??= event;
+        begin = async () => {
+          const began = Date.now();
+          const run = await runHandler(bundle, event, {
             env: environment,
             remainingMs: REMAINING_MS,
             kill: kill.signal,
           });
+          if (Date.now() - began > REMAINING_MS) broken ??= 'the process ran out of its time';
+          return run;
+        };
         const run = await begin();
-        await Promise.all(twins.splice(0));
+        const again = await Promise.all(twins.splice(0));
         const none = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
         const result = await Promise.race([job.result, none]);
         job.close();
         results.push(result);
+        broken ??= contradictionIn(proxy.reports.splice(0), 1 + again.length);
         continuationToken = result?.type === 'continued' ? result.token : undefined;
         if (continuationToken === undefined) {
-          return { results, run, calls: [...proxy.calls], struck: proxy.struck };
+          await proxy.close();
+          broken ??= await this.problem();
+          const calls = [...proxy.calls];
+          return { results, run, event: first, broken, calls, struck: proxy.struck };
         }
       }
     } finally {
       await proxy.close();
     }
+  }
+
+  /** The same event again, when the job is over. @returns what broke, or nothing. */
+  async redeliver(
+    bundle: string,
+    event: unknown,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<string | undefined> {
+    let broken: string | undefined;
+    const proxy = new FaultProxy({
+      strike: undefined,
+      kill: () => {},
+      twice: () => {},
+      changed: async () => {
+        broken ??= await this.problem();
+      },
+    });
+    try {
+      const environment = { ...(await this.#environment(proxy)), ...env };
+      await runHandler(bundle, event, { env: environment, remainingMs: REMAINING_MS });
+      return broken ?? contradictionIn(proxy.reports);
+    } finally {
+      await proxy.close();
+    }
+  }
+
+  async #environment(proxy: FaultProxy) {
+    const [s3, store, cloudFront, jobs, site] = await Promise.all(
+      (['s3', 'store', 'cloudfront', 'pipeline', 'site'] as const).map((service, index) =>
+        proxy.before(service, this.#urls[index] as string),
+      ),
+    );
+    return {
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${s3}`,
+      AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE: `http://localhost:${store}`,
+      AWS_ENDPOINT_URL_CLOUDFRONT: `http://127.0.0.1:${cloudFront}`,
+      AWS_ENDPOINT_URL_CODEPIPELINE: `http://127.0.0.1:${jobs}`,
+      SITE_URL: `http://127.0.0.1:${site}`,
+      ...SETTINGS,
+    };
+  }
+
+  /** All that stands there, but for times and what is made up at random. */
+  async contents(): Promise<string> {
+    const listing = await exchange(this.#s3, asking(`/${BUCKET}?list-type=2`));
+    const keys = [...String(listing.body).matchAll(/<Key>([^<]*)/g)].map(([, key = '']) => key);
+    const texts = await Promise.all(
+      keys.map(async (key) => `${key} ${key.startsWith('_site/') ? await this.#object(key) : ''}`),
+    );
+    const values = await Promise.all([LIVE_KEY, PREVIOUS_KEY].map((key) => this.#value(key)));
+    return [...texts, ...values]
+      .join('\n')
+      .replace(/\d{8}T\d{6}Z/g, 'TIME')
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'JOB');
   }
 
   /** The id of the live release; nothing if there is none. */

@@ -4,7 +4,7 @@ import { Account } from '../exploration/account.ts';
 import { freeze, type Site } from '../exploration/actors.ts';
 import { type Setup, type SetupStep, setUp } from '../exploration/setup.ts';
 import { zipOf } from '../zip.ts';
-import type { Field } from './field.ts';
+import { Field } from './field.ts';
 import {
   cleanUp,
   HEALTH_DEADLINE_MS,
@@ -12,6 +12,7 @@ import {
   type JobOptions,
   LIFE_MS,
   rollback,
+  tell,
 } from './handlers.ts';
 import type { Process } from './process.ts';
 import type { Result } from './services.ts';
@@ -42,13 +43,23 @@ const WAITING: readonly SetupStep[] = [
 ];
 const FIRST: readonly SetupStep[] = [{ name: 'one', site: site('one'), live: false }];
 
-const SETUPS = { empty: [], first: FIRST, history: HISTORY, waiting: WAITING, frozen: WAITING };
+const SETUPS = {
+  empty: [],
+  first: FIRST,
+  history: HISTORY,
+  waiting: WAITING,
+  frozen: WAITING,
+  /** The first invocation for the one that waits has begun to watch; since then a later release went live. */
+  overtaken: WAITING,
+  /** Of two executions only the later one's event was delivered yet. */
+  swapped: HISTORY,
+};
 
 /** How an action of the pipeline, or a run without one, came to its end. */
 export interface Ending {
   /** The last result that CodePipeline took; nothing: it never heard any. */
   readonly result: Result | undefined;
-  /** Of each of its jobs, how many results CodePipeline took and was offered. */
+  /** The ids of its jobs. */
   readonly jobs: readonly string[];
   /** What the last process threw at its end. */
   readonly thrown: unknown;
@@ -63,7 +74,12 @@ export interface Scenario {
   readonly handler: keyof typeof LIFE_MS;
   readonly setup: keyof typeof SETUPS;
   readonly isSick?: boolean;
-  readonly isEndless?: boolean;
+  /** What an invalidation takes. @default 10 seconds */
+  readonly invalidationMs?: number;
+  /** What a failure may name in place of the fault: that it came late. */
+  readonly late?: RegExp;
+  /** Whether nothing of it may change what is live. @default false */
+  readonly keepsLive?: boolean;
   /** The release that it makes live, if all goes well. */
   readonly target?: (ids: Ids) => string | undefined;
   /** How long it may take over all invocations. */
@@ -80,9 +96,10 @@ const job =
   (
     handler: 'Upload' | 'Promote' | 'Invalidate',
     options: (ids: Ids) => Promise<Omit<JobOptions, 'id'>>,
+    continuesAfterMs?: number,
   ): Scenario['run'] =>
   async (field, ids, jobId) =>
-    act(handler, await options(ids), field, jobId);
+    act(handler, await options(ids), field, jobId, continuesAfterMs);
 
 /** An action of the pipeline: one invocation after the other, each with a job of its own. */
 export async function act(
@@ -90,6 +107,7 @@ export async function act(
   options: Omit<JobOptions, 'id'>,
   field: Field,
   first: string = randomUUID(),
+  continuesAfterMs: number = CONTINUES_AFTER_MS,
 ): Promise<Ending> {
   const began = field.time.now;
   const jobs: string[] = [];
@@ -106,13 +124,13 @@ export async function act(
     }
     continuationToken = result.continuationToken;
     id = randomUUID();
-    await field.pass(CONTINUES_AFTER_MS);
+    await field.pass(continuesAfterMs);
   }
 }
 
 const alone =
   (
-    handler: 'Prune' | 'Rollback',
+    handler: 'Prune' | 'Rollback' | 'Notify',
     main: (ids: Ids) => Parameters<Field['run']>[0],
   ): Scenario['run'] =>
   async (field, ids) => {
@@ -141,9 +159,14 @@ const promoting = (name: string) =>
     userParameters: JSON.stringify({ releaseId: idIn(ids, name) }),
   }));
 
-const invalidating = job('Invalidate', async () => ({
-  userParameters: '{"distributionId":"E1A2B3C4D5E6F7","objectPaths":["/_site/*"]}',
-}));
+const invalidating = (continuesAfterMs?: number) =>
+  job(
+    'Invalidate',
+    async () => ({
+      userParameters: '{"distributionId":"E1A2B3C4D5E6F7","objectPaths":["/_site/*"]}',
+    }),
+    continuesAfterMs,
+  );
 
 const UPLOAD = {
   handler: 'Upload',
@@ -209,14 +232,44 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: 'failed',
     run: promoting('four'),
   },
-  { ...INVALIDATE, name: 'Invalidate', setup: 'empty', run: invalidating },
+  {
+    ...PROMOTE,
+    name: 'Promote, continued after a later release went live',
+    setup: 'overtaken',
+    keepsLive: true,
+    ends: 'failed',
+    run: job('Promote', async (ids) => ({
+      userParameters: JSON.stringify({ releaseId: idIn(ids, 'four'), execution: 'earlier' }),
+      continuationToken: idIn(ids, 'token'),
+    })),
+  },
+  {
+    ...PROMOTE,
+    name: "Promote, delivered after a later execution's",
+    setup: 'swapped',
+    keepsLive: true,
+    ends: 'failed',
+    run: job('Promote', async (ids) => ({
+      userParameters: JSON.stringify({ releaseId: idIn(ids, 'earlier'), execution: 'earlier' }),
+    })),
+  },
+  { ...INVALIDATE, name: 'Invalidate', setup: 'empty', run: invalidating() },
   {
     ...INVALIDATE,
     name: 'Invalidate, never completed',
     setup: 'empty',
-    isEndless: true,
+    invalidationMs: Number.POSITIVE_INFINITY,
     ends: 'failed',
-    run: invalidating,
+    run: invalidating(),
+  },
+  {
+    ...INVALIDATE,
+    name: 'Invalidate, continued an hour late',
+    setup: 'empty',
+    invalidationMs: 2 * MINUTE_MS,
+    deadlineMs: INVALIDATE.deadlineMs + 60 * MINUTE_MS,
+    late: /is not completed after 15 minutes/,
+    run: invalidating(60 * MINUTE_MS),
   },
   {
     name: 'Prune',
@@ -238,6 +291,22 @@ export const SCENARIOS: readonly Scenario[] = [
       (ids) => (process, invocation) => rollback(idIn(ids, 'two'), process, invocation),
     ),
   },
+  {
+    name: 'Notify, published',
+    handler: 'Notify',
+    setup: 'empty',
+    deadlineMs: LIFE_MS.Notify,
+    ends: 'returned',
+    run: alone('Notify', () => (process) => tell('SUCCEEDED', process)),
+  },
+  {
+    name: 'Notify, failed',
+    handler: 'Notify',
+    setup: 'empty',
+    deadlineMs: LIFE_MS.Notify,
+    ends: 'returned',
+    run: alone('Notify', () => (process) => tell('FAILED', process)),
+  },
 ];
 
 /** A new release of another site, as the next push makes it. @returns its id. */
@@ -256,16 +325,47 @@ export async function push(field: Field, name: string): Promise<string | Ending>
   return promoted.result?.outputVariables?.promoted === 'yes' ? releaseId : promoted;
 }
 
+/** The release that waits goes live on a site that does not answer yet; before its continuation comes a later one does. */
+async function overtake(field: Field, ids: Ids): Promise<Ids> {
+  field.isSick = true;
+  const id = randomUUID();
+  const userParameters = JSON.stringify({ releaseId: idIn(ids, 'four'), execution: 'earlier' });
+  await field.run((one) => invoke('Promote', { id, userParameters }, one), LIFE_MS.Promote);
+  const token = field.jobs.results.get(id)?.continuationToken;
+  field.isSick = false;
+  const later = await push(field, 'later');
+  if (token === undefined || typeof later !== 'string') throw new Error('nothing to overtake');
+  return { token, later };
+}
+
+/** Two executions upload; the later one's release is live when the earlier one's Promote is delivered. */
+async function swap(field: Field): Promise<Ids> {
+  const userParameters = JSON.stringify({ revision: 'e'.repeat(7), execution: 'earlier' });
+  const zip = await zipOf(site('earlier'), { compress: false });
+  const { result } = await act('Upload', { userParameters, zip }, field);
+  const earlier = result?.outputVariables?.releaseId;
+  await field.pass(MINUTE_MS);
+  const later = await push(field, 'later');
+  if (earlier === undefined || typeof later !== 'string') throw new Error('nothing to swap');
+  return { earlier, later };
+}
+
+/** An account, and when a scenario begins with it. */
+interface SetupAt extends Setup {
+  /** @default BEGIN */
+  readonly at?: number;
+}
+
 /** The accounts that scenarios begin with, each made once. */
 export class Setups {
   readonly #folder: string;
-  readonly #made = new Map<string, Promise<Setup>>();
+  readonly #made = new Map<string, Promise<SetupAt>>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  of(name: Scenario['setup']): Promise<Setup> {
+  of(name: Scenario['setup']): Promise<SetupAt> {
     let setup = this.#made.get(name);
     if (setup === undefined) {
       setup = this.#make(name);
@@ -274,7 +374,7 @@ export class Setups {
     return setup;
   }
 
-  async #make(name: Scenario['setup']): Promise<Setup> {
+  async #make(name: Scenario['setup']): Promise<SetupAt> {
     if (name === 'empty') return { begin: await Account.in(this.#folder), ids: {} };
     const setup = await setUp(
       this.#folder,
@@ -283,7 +383,17 @@ export class Setups {
     );
     const isFrozen = setup.begin.state.contents.items[FROZEN_KEY] !== undefined;
     if (isFrozen !== (name === 'frozen')) throw new Error(`${name}: not as it should be`);
+    if (name === 'overtaken') return this.#after(setup, overtake);
+    if (name === 'swapped') return this.#after(setup, swap);
     return setup;
+  }
+
+  async #after(setup: Setup, act: (field: Field, ids: Ids) => Promise<Ids>): Promise<SetupAt> {
+    const field = new Field(setup.begin);
+    const ids = { ...setup.ids, ...(await act(field, setup.ids)) };
+    const begin = await Account.in(this.#folder, field);
+    await setup.begin.account.remove();
+    return { begin, ids, at: field.time.now + 10 * MINUTE_MS };
   }
 
   async end(): Promise<void> {

@@ -1,17 +1,17 @@
 import type { Answered, Asked } from '../exploration/exchange.ts';
 
-export type Service = 's3' | 'store' | 'cloudfront' | 'pipeline' | 'site' | 'artifact';
+export type Service = 's3' | 'store' | 'cloudfront' | 'pipeline' | 'sns' | 'site' | 'artifact';
 
 const XML = { 'content-type': 'application/xml' };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** Invalidations by the time of the test: in progress for ten seconds, or for ever. */
+/** Invalidations by the time of the test: in progress for so long. */
 export class Invalidations {
   readonly #byReference = new Map<string, { readonly id: string; readonly at: number }>();
-  readonly #isEndless: boolean;
+  readonly #takeMs: number;
 
-  constructor(isEndless: boolean) {
-    this.#isEndless = isEndless;
+  constructor(takeMs: number) {
+    this.#takeMs = takeMs;
   }
 
   get count(): number {
@@ -32,7 +32,7 @@ export class Invalidations {
   }
 
   #told(status: number, { id, at }: { id: string; at: number }, now: number): Answered {
-    const isOver = !this.#isEndless && now - at >= 10_000;
+    const isOver = now - at >= this.#takeMs;
     const body = `<Invalidation><Id>${id}</Id><Status>${isOver ? 'Completed' : 'InProgress'}</Status></Invalidation>`;
     return { status, headers: XML, body: Buffer.from(body) };
   }
@@ -50,12 +50,29 @@ export interface Result {
 /** CodePipeline's side of jobs: one result each, and none beyond its limits. */
 export class Jobs {
   readonly results = new Map<string, Result>();
-  readonly offered: Result[] = [];
+  readonly #offered = new Map<object, Result[]>();
 
-  answer({ headers, body }: Asked): Answered {
-    const operation = String(headers['x-amz-target']).replace(/^.*\./, '');
-    const result = { operation, ...JSON.parse(body.toString()) } as Result;
-    this.offered.push(result);
+  /** Whether a request is about a job at all: notifications ask CodePipeline other things. */
+  static isResult({ headers }: Pick<Asked, 'headers'>): boolean {
+    return /\.PutJob\w+Result$/.test(String(headers['x-amz-target']));
+  }
+
+  /** What a process says on its way here, whether it arrives or not. */
+  offer(process: object, asked: Asked): void {
+    this.#offered.set(process, [...(this.#offered.get(process) ?? []), resultOf(asked)]);
+  }
+
+  /** Of a process that says one thing and then another about the same job: both. The same thing twice is well. */
+  contradiction(): string | undefined {
+    for (const offered of this.#offered.values()) {
+      const problem = contradictionIn(offered);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  answer(asked: Asked): Answered {
+    const result = resultOf(asked);
     const { jobId, continuationToken, outputVariables, failureDetails } = result;
     if (this.results.has(jobId)) return errorOf('pipeline', 400, 'InvalidJobStateException');
     const isWithin = (text: string | undefined, most: number) =>
@@ -69,6 +86,22 @@ export class Jobs {
     this.results.set(jobId, result);
     return { status: 200, headers: JSON_TYPE, body: Buffer.from('{}') };
   }
+}
+
+export const resultOf = ({ headers, body }: Pick<Asked, 'headers' | 'body'>): Result => ({
+  operation: String(headers['x-amz-target']).replace(/^.*\./, ''),
+  ...JSON.parse(body.toString()),
+});
+
+/** @param deliveries how often the event of a job was delivered: each may come to an end of its own. */
+export function contradictionIn(offered: readonly Result[], deliveries = 1): string | undefined {
+  const byJob = new Map<string, Set<string>>();
+  for (const result of offered) {
+    const said = byJob.get(result.jobId) ?? new Set();
+    byJob.set(result.jobId, said.add(JSON.stringify(result)));
+  }
+  const [both] = [...byJob.values()].filter((said) => said.size > deliveries);
+  return both && `one job, and two results: ${[...both].join(' and ')}`;
 }
 
 /** What each service calls an error of that status. */
@@ -109,6 +142,15 @@ const CODES: Readonly<Record<Service, Readonly<Record<number, string>>>> = {
     500: 'InternalFailure',
     503: 'ServiceUnavailable',
   },
+  sns: {
+    400: 'InvalidParameter',
+    403: 'AuthorizationError',
+    409: 'ConcurrentAccess',
+    412: 'PreconditionFailed',
+    429: 'Throttled',
+    500: 'InternalError',
+    503: 'ServiceUnavailable',
+  },
   site: {},
   artifact: {
     400: 'InvalidRequest',
@@ -140,7 +182,7 @@ export function errorOf(
     const body = `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
     return { status, headers: XML, body: Buffer.from(body) };
   }
-  if (service === 'cloudfront') {
+  if (service === 'cloudfront' || service === 'sns') {
     const body = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`;
     return { status, headers: XML, body: Buffer.from(body) };
   }
