@@ -81,7 +81,7 @@ export async function promote(
   let token: Token;
   if (job.continuationToken === undefined) {
     const mayGoBack = async (signal: AbortSignal) =>
-      !(await isUploadOf(execution, releaseId, ports, signal));
+      !(await hasHadItsTurn(execution, releaseId, ports, signal));
     const begun = await goLive(releaseId, ports, journal, clock, invocation, { mayGoBack });
     if (begun.kind === 'frozen') return kept(releaseId, begun);
     token = begun.token;
@@ -228,18 +228,24 @@ async function publishable(
 }
 
 /**
- * Whether that execution uploaded the release; yes if it is not known. If so, its event was delivered again after a later
- * one had published. A rollback of the stage is an execution of its own, with the variables of an earlier one.
+ * Whether that execution uploaded the release, or has made it live before; yes if it is not known. If so, its event was delivered
+ * again after a later one had published. A rollback of the stage is an execution of its own, with the variables of an earlier
+ * one; and what was taken back, a retry of the stage may make live again.
  */
-async function isUploadOf(
+async function hasHadItsTurn(
   execution: string | undefined,
   id: string,
   { ledger }: PromotePorts,
   signal: AbortSignal,
 ): Promise<boolean> {
   const page = execution === undefined ? undefined : await ledger.read(id, signal);
-  const by = page && readEntry(page.text, id)?.execution;
-  return by === undefined || by === execution;
+  const entry = page && readEntry(page.text, id);
+  if (entry?.execution === undefined || entry.execution === execution) return true;
+  const { states } = entry;
+  const by = byExecution(execution);
+  return (
+    states.some((one) => one.state === 'live' && one.by === by) && states.at(-1)?.state !== 'failed'
+  );
 }
 
 function kept(id: string, { freeze: { by, reason, at }, liveId }: Frozen): Outcome {

@@ -101,9 +101,11 @@ export async function flip(
 
     const isNewer = liveId !== undefined && releaseTime(liveId) > releaseTime(target.id);
     if (isNewer && mayGoBack && !(await mayGoBack(time.signal))) {
+      // By an earlier try whose answer was lost.
+      const was = mayHaveWritten ? 'may have been live for a moment' : 'was not made live';
       throw new Failure(
         'JobFailed',
-        `Release ${target.id} was not made live: visitors get release ${liveId}, which is newer.`,
+        `Release ${target.id} ${was}: visitors get release ${liveId}, which is newer. To go back: npm run releases -- rollback ${target.id}`,
         { externalExecutionId: target.id },
       );
     }

@@ -33,7 +33,7 @@ const LATE: Distribution = [
 /**
  * The same visits for every model: spread evenly over the time, pages by Zipf's law, each visitor at an edge of their own.
  *
- * @param hours how long visitors come
+ * @param duration how long visitors come, in milliseconds
  */
 export function trafficOf(
   size: SiteSize,

@@ -55,7 +55,7 @@ test('who may not go back leaves a newer release live, but no older one and no d
   const store = new PointerStoreFake({ live: textOf(B) });
   const onlyForward = { mayGoBack: async () => false };
   await expect(flip(to(A), store, time(), onlyForward)).rejects.toThrow(
-    `Release ${A} was not made live: visitors get release ${B}, which is newer.`,
+    `Release ${A} was not made live: visitors get release ${B}, which is newer. To go back: npm run releases -- rollback ${A}`,
   );
   expect(store.writes).toBe(0);
   expect(await flip(to(C), store, time(), onlyForward)).toMatchObject({ previousId: B });

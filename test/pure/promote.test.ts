@@ -92,13 +92,13 @@ function aSite(changes: Partial<PromotePorts> = {}) {
     invocation = anInvocation(clock),
   ) => promote(aJob({ userParameters, continuationToken }), ports, clock, invocation);
   /** All invocations of a job, half a minute apart. */
-  const runToTheEnd = async () => {
-    let outcome = await run();
+  const runToTheEnd = async (userParameters?: string) => {
+    let outcome = await run(userParameters);
     const summaries: string[] = [];
     while (outcome.kind === 'continued') {
       summaries.push(outcome.summary);
       clock.time += 30_000;
-      outcome = await run(undefined, outcome.token);
+      outcome = await run(userParameters, outcome.token);
     }
     return { outcome, summaries };
   };
@@ -155,7 +155,7 @@ describe('a release that was uploaded later is live', () => {
     const { run, pointer, errorPages } = await published(uploaded);
     await expect(run(JSON.stringify({ releaseId: B, execution: asking }))).rejects.toMatchObject({
       type: 'JobFailed',
-      message: `Release ${B} was not made live: visitors get release ${C}, which is newer.`,
+      message: `Release ${B} was not made live: visitors get release ${C}, which is newer. To go back: npm run releases -- rollback ${B}`,
     });
     expect(pointer.contents()).toMatchObject({ live: textOf(C), previous: textOf(B) });
     expect(errorPages.at(-1)).toBe(`releases/${C}/404.html`);
@@ -167,6 +167,26 @@ describe('a release that was uploaded later is live', () => {
       outputVariables: { releaseId: B, previousReleaseId: C },
     });
     expect(pointer.contents()).toMatchObject({ live: textOf(B), previous: textOf(C) });
+  });
+
+  test('but not by an event that comes again after the release that followed', async () => {
+    const { run, pointer } = await published('e-1');
+    const back = `{"releaseId":"${B}","execution":"e-3"}`;
+    await run(back);
+    await run(`{"releaseId":"${C}","execution":"e-4"}`);
+    await expect(run(back)).rejects.toThrow(`visitors get release ${C}, which is newer`);
+    expect(pointer.contents()).toMatchObject({ live: textOf(C), previous: textOf(B) });
+  });
+
+  test('and again by a retry of the stage, where it was taken back', async () => {
+    const { run, runToTheEnd, site, pointer, ledger } = await published('e-1');
+    site.health = 503;
+    const back = `{"releaseId":"${B}","execution":"e-3"}`;
+    await expect(runToTheEnd(back)).rejects.toThrow('It was taken back');
+    expect(ledger.states(B).at(-1)).toMatch(/^failed/);
+    site.health = 200;
+    expect(await run(back)).toMatchObject({ outputVariables: { promoted: 'yes' } });
+    expect(pointer.contents()).toMatchObject({ live: textOf(B) });
   });
 });
 

@@ -57,7 +57,7 @@ test('what the pipeline made live since is never replaced by something older', a
     if (writes === 2) fake.point(FOUR, ONE);
   };
   await expect(unfreezing(fake)).rejects.toThrow(
-    `Release ${THREE} was not made live: visitors get release ${FOUR}, which is newer.`,
+    `Release ${THREE} was not made live: visitors get release ${FOUR}, which is newer. To go back: npm run releases -- rollback ${THREE}`,
   );
   expect(fake.live()).toBe(FOUR);
 });
