@@ -58,19 +58,33 @@ const LINES_AT_ONCE = 8;
 /** Twice what S3 stores with a file. The parser takes minutes for a line of a megabyte, in which no timer fires. */
 const LINE_CHARACTERS = 2 * METADATA_BYTES;
 
+/** Some hundred times what sites have. Each is held against every file, and the expressions of a million would fill the memory. */
+const MOST_PATHS = 2_000;
+
 /**
  * Reads the file with Netlify's own parser, and refuses what cannot be honoured. Says all that is wrong, each with its line.
  *
  * @param folder for temporary files
+ * @param check called before every line; throws to give up
  */
 export async function readHeaders(
   text: string,
   folder: string,
+  check: () => void = () => {},
 ): Promise<{ readonly rules: readonly HeadersRule[]; readonly problems: readonly string[] }> {
   const lines = text.split('\n');
+  const paths = lines.filter((line) => line.trimStart().startsWith('/')).length;
+  if (paths > MOST_PATHS) {
+    const [got, most] = [paths, MOST_PATHS].map((number) => number.toLocaleString('en'));
+    const problem = `${HEADERS_FILE}: got ${got} paths; use at most ${most}, /images/* instead of one for each file`;
+    return { rules: [], problems: [problem] };
+  }
   const parsed = await pMap(
     lines,
-    (line, index) => parseLine(line, join(folder, `${HEADERS_FILE}-${index}`)),
+    (line, index) => {
+      check();
+      return parseLine(line, join(folder, `${HEADERS_FILE}-${index}`));
+    },
     { concurrency: LINES_AT_ONCE },
   );
   const rules: (HeadersRule & { readonly headers: Map<string, string> })[] = [];

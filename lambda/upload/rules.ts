@@ -72,14 +72,14 @@ export async function readRules(
   let redirects: Compiled | undefined;
   const content = await contentOf(REDIRECTS_FILE, 'redirectsFile', on.redirects);
   if (content !== undefined) {
-    const read = await readRedirects(content, folder);
+    const read = await readRedirects(content, folder, check);
     redirects = compile(read.redirects, paths, immutable, style);
     problems = [...problems, ...read.problems, ...redirects.problems];
   }
   let headers: ResolvedHeaders | undefined;
   const headersContent = await contentOf(HEADERS_FILE, 'headersFile', on.headers);
   if (headersContent !== undefined) {
-    const read = await readHeaders(headersContent, folder);
+    const read = await readHeaders(headersContent, folder, check);
     headers = resolveHeaders(read.rules, paths, check);
     problems = [...problems, ...read.problems, ...headers.problems];
   }

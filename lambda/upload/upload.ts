@@ -298,7 +298,7 @@ function inTime(clock: Clock, { endAt, signal }: Invocation, visitors: string): 
     if (clock.now() < until) return;
     throw new Failure(
       'JobFailed',
-      `${HEADERS_FILE}: a quarter of an invocation was over before every path had been held against every file. Use fewer paths, with fewer * in them. ${visitors}`,
+      `_redirects, _headers: a quarter of an invocation was over before all lines had been read and held against every file. Use fewer lines, with fewer * in them. ${visitors}`,
     );
   };
 }

@@ -6,6 +6,7 @@ import { parseAllHeaders } from '@netlify/headers-parser';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readHeaders, resolveHeaders, withHeaders } from '../../lambda/upload/headers.ts';
+import { readRedirects } from '../../lambda/upload/redirects/read.ts';
 import { runs } from '../support/fuzz.ts';
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -142,6 +143,26 @@ test('a line that no file could keep is refused before the parser has it', async
   expect(problems).toEqual([
     `_headers, line 2: got ${JSON.stringify(`${long.slice(0, 4_096)}…`)}; a line can have 4,096 characters`,
   ]);
+});
+
+test('more paths than anybody means are refused before any is read', async () => {
+  const { problems } = await resolved('/a/**b/*c\n  X-A: 1\n'.repeat(2_001), FILES);
+  expect(problems).toEqual([
+    '_headers: got 2,001 paths; use at most 2,000, /images/* instead of one for each file',
+  ]);
+});
+
+test.each<[string, (...of: Parameters<typeof readHeaders>) => Promise<unknown>]>([
+  ['_headers', readHeaders],
+  ['_redirects', readRedirects],
+])('%s is given up between two lines where the caller says so', async (_, read) => {
+  let lines = 0;
+  const giveUp = () => {
+    lines += 1;
+    if (lines > 3) throw new Error('no more time');
+  };
+  const reading = inFolder((folder) => read('# a line\n'.repeat(9), folder, giveUp));
+  await expect(reading).rejects.toThrow('no more time');
 });
 
 test('many paths and many files are given up where the caller says so', async () => {

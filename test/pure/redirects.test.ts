@@ -103,10 +103,19 @@ test.each<[file: string, problem: string]>([
   ],
   [
     '/a/* /a/b/:splat',
-    '_redirects, line 1: got /a/* to /a/b/:splat; visitors are sent round for ever (/a/x to /a/b/x to /a/b/b/x to /a/b/b/b/b/b/b/b/b/b/b/b/x)',
+    '_redirects, line 1: got /a/* to /a/b/:splat; visitors are sent on more than 10 times, or to longer and longer addresses (/a/x to /a/b/x to /a/b/b/x to /a/b/b/b/b/b/b/b/b/b/b/b/x); lead to the last one at once',
   ],
 ])('%s is refused', async (file, problem) => {
   expect((await compiled(file, FILES)).problems).toEqual([problem]);
+});
+
+test('a chain of rules that browsers would give up is refused where it is too long, and not called a round', async () => {
+  const chain = (length: number) =>
+    Array.from({ length }, (_, step) => `/a${step} /a${step + 1}`).join('\n');
+  expect((await compiled(chain(10), FILES)).problems).toEqual([]);
+  expect((await compiled(chain(11), FILES)).problems).toEqual([
+    '_redirects, line 1: got /a0 to /a1; visitors are sent on more than 10 times, or to longer and longer addresses (/a0 to /a1 to /a2 to /a11); lead to the last one at once',
+  ]);
 });
 
 test('a rule that is longer than a value of the store is refused', async () => {
@@ -149,7 +158,7 @@ test('a target that makes an address longer with every step is told before it fi
   const { problems } = await compiled(`/:a /${':a'.repeat(300)}`, FILES);
   expect(problems).toEqual([
     expect.stringMatching(
-      /^_redirects, line 1: got \/:a to \/[:a]{600}; visitors are sent round for ever \(\/x to \/x{59}…x{60} to \/x{59}…x{60}\)$/,
+      /^_redirects, line 1: got \/:a to \/[:a]{600}; visitors are sent on more than 10 times, or to longer and longer addresses \(\/x to \/x{59}…x{60} to \/x{59}…x{60}\); lead to the last one at once$/,
     ),
   ]);
 });

@@ -842,7 +842,7 @@ describe('_headers', () => {
     account.rulesFiles = ON;
     account.clock.now = () => (account.clock.time += 40_000);
     await expect(account.run({}, { remainingMs: 900_000 })).rejects.toThrow(
-      '_headers: a quarter of an invocation was over before every path had been held against every file. Use fewer paths, with fewer * in them. There is no live release yet: visitors see the waiting page.',
+      '_redirects, _headers: a quarter of an invocation was over before all lines had been read and held against every file. Use fewer lines, with fewer * in them. There is no live release yet: visitors see the waiting page.',
     );
     expect(puts(account.calls)).toEqual([]);
   });

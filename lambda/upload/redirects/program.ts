@@ -10,7 +10,7 @@ import { VALUE_BYTES } from '../../shared/store.ts';
 import { addressesOf } from '../addressing.ts';
 import { shortened } from '../words.ts';
 import { REDIRECTS_FILE, type Redirect } from './read.ts';
-import { type Alike, exampleOf, Ruling } from './ruling.ts';
+import { type Alike, exampleOf, MOST_STEPS, Ruling } from './ruling.ts';
 
 /** Rules as the router reads them, cut into values of the key-value store. */
 export interface Program {
@@ -87,12 +87,13 @@ export function compile(
     }
     // Of rules that are refused all together nobody has to follow each one.
     const loop = refusal.length > 0 ? undefined : ruling.loopFrom(rule);
-    if (loop !== undefined)
-      say(
-        problems,
-        rule,
-        `got ${rule.from} to ${rule.to}; visitors are sent round for ever (${loop.map(shortened).join(' to ')})`,
-      );
+    if (loop !== undefined) {
+      const way = loop.way.map(shortened).join(' to ');
+      const what = loop.isRound
+        ? `visitors are sent round for ever (${way})`
+        : `visitors are sent on more than ${MOST_STEPS} times, or to longer and longer addresses (${way}); lead to the last one at once`;
+      say(problems, rule, `got ${rule.from} to ${rule.to}; ${what}`);
+    }
   }
   if (refusal.length > 0) {
     return { program: undefined, ruling, problems: [...problems, ...refusal], findings };

@@ -56,10 +56,12 @@ const PLACEHOLDER = /:([A-Za-z_]\w*)/g;
  * wrong, each with its line.
  *
  * @param folder for temporary files
+ * @param check called before every line; throws to give up
  */
 export async function readRedirects(
   text: string,
   folder: string,
+  check: () => void = () => {},
 ): Promise<{ readonly redirects: readonly Redirect[]; readonly problems: readonly string[] }> {
   const redirects: Redirect[] = [];
   const problems: string[] = [];
@@ -67,7 +69,10 @@ export async function readRedirects(
   // Line by line, because the parser does not say which line a rule comes from, and looks at one at a time anyway.
   const parsed = await pMap(
     lines,
-    (line, index) => parseLine(line, join(folder, `${REDIRECTS_FILE}-${index}`)),
+    (line, index) => {
+      check();
+      return parseLine(line, join(folder, `${REDIRECTS_FILE}-${index}`));
+    },
     { concurrency: LINES_AT_ONCE },
   );
   for (const [index, { rule, error }] of parsed.entries()) {

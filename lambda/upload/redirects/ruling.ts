@@ -20,7 +20,7 @@ interface Node {
 /** From there on visitors get an error instead ("Quotas", CloudFront Developer Guide: the length of a URL in bytes). */
 const URL_CHARACTERS = 8_192;
 
-const MOST_STEPS = 10;
+export const MOST_STEPS = 10;
 
 /** What rules say, in the order of the file. */
 export class Ruling {
@@ -53,8 +53,8 @@ export class Ruling {
     );
   }
 
-  /** The addresses that a visitor is sent to again and again; nothing if it comes to an end. */
-  loopFrom(rule: Redirect): string[] | undefined {
+  /** The addresses that a visitor is sent to again and again, or too many of them; nothing if it comes to an end before. */
+  loopFrom(rule: Redirect): { readonly way: string[]; readonly isRound: boolean } | undefined {
     const way = [exampleOf(rule)];
     let found = this.#deciding(way[0] as string);
     // Another rule goes before this one there, and is looked at itself.
@@ -64,8 +64,9 @@ export class Ruling {
       if (found.rule.to.length > VALUE_BYTES) return undefined;
       const next = filled(found.rule.to, found.taken).replace(/[?#].*$/s, '');
       // A target that has a placeholder many times makes addresses many times as long with each step.
-      const isEndless = way.length > MOST_STEPS || next.length > URL_CHARACTERS;
-      if (isEndless || way.includes(next)) return [...way.slice(0, 3), next];
+      const isTooMuch = way.length > MOST_STEPS || next.length > URL_CHARACTERS;
+      const isRound = way.includes(next);
+      if (isTooMuch || isRound) return { way: [...way.slice(0, 3), next], isRound };
       way.push(next);
       found = this.#deciding(next);
     }
