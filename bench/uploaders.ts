@@ -1,3 +1,4 @@
+import { bodyOf } from '../lambda/shared/page-body.ts';
 import type { Plan } from '../lambda/upload/plan.ts';
 import type { Change, PlannedRelease } from './history.ts';
 import { type Counts, type Kind, priceOf } from './prices.ts';
@@ -60,7 +61,7 @@ function ofPlan({ put, pool, copy, manifest }: Plan): Load {
       PUT: EVERY_RELEASE.PUT + put.length + pool.length,
       COPY: EVERY_RELEASE.COPY + copy.length,
     },
-    bytesOf([...put, ...pool]) + Buffer.byteLength(JSON.stringify(manifest)),
+    bytesOf([...put, ...pool]) + Buffer.byteLength(bodyOf(JSON.stringify(manifest)).Body),
   );
 }
 

@@ -6,6 +6,7 @@ import {
   type PoolSweep,
 } from '../../lib/release/contract.ts';
 import { factsOf, required } from './failure.ts';
+import { bodyOf, textOf } from './page-body.ts';
 import type { PageStore } from './page-store.ts';
 import { readPoolSweep } from './pool-sweep.ts';
 
@@ -48,20 +49,22 @@ export function pagesIn(
   return {
     async read(id, abortSignal) {
       try {
-        const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(id) }), {
-          abortSignal,
-        });
+        const command = new GetObjectCommand({ Bucket, Key: keyOf(id) });
+        const { Body, ContentEncoding, ETag } = await client.send(command, { abortSignal });
         // First: a body that nobody reads, and that is not what its checksum says, ends the process.
-        const text = (await Body?.transformToString()) ?? '';
+        const text =
+          Body && ContentEncoding === 'gzip'
+            ? textOf(await Body.transformToByteArray())
+            : ((await Body?.transformToString()) ?? '');
         return { text, version: required(ETag, 'GetObject answered without an ETag') };
       } catch (error) {
         if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
         throw error;
       }
     },
-    async write(id, Body, version, abortSignal) {
+    async write(id, text, version, abortSignal) {
       const condition = version === undefined ? { IfNoneMatch: '*' } : { IfMatch: version };
-      const object = { Bucket, Key: keyOf(id), Body, ContentType: 'application/json' };
+      const object = { Bucket, Key: keyOf(id), ...bodyOf(text), ContentType: 'application/json' };
       try {
         const command = new PutObjectCommand({ ...object, ...condition });
         const { ETag } = await client.send(command, { abortSignal });

@@ -238,6 +238,27 @@ test.concurrent('the second release of a site brings only what changed in the po
   });
 });
 
+test.concurrent('the manifest of a large site is stored compressed, and the next release goes on from it', async () => {
+  const site = Object.fromEntries(
+    Array.from({ length: 400 }, (_, index) => [`page-${index}/index.html`, `page ${index}`]),
+  );
+  const { s3, publish, upload, promote, manifest } = await anAccount({
+    'index.html': 'x',
+    ...site,
+  });
+  const first = idIn((await upload()).report);
+  const stored = s3.objects.get(`content/_site/releases/${first}.json`);
+  expect(stored?.headers['content-encoding']).toBe('gzip');
+  expect(stored?.size).toBeLessThan(JSON.stringify(manifest(first)).length / 2);
+  await promote(first);
+
+  await publish({ 'index.html': 'y', ...site });
+  s3.calls.length = 0;
+  const second = idIn((await upload({ id: OTHER_JOB_ID })).report);
+  const written = s3.calls.filter(({ call }) => call.includes(`content/releases/${second}/`));
+  expect(written.map(({ call }) => call)).toEqual([`PUT content/releases/${second}/index.html`]);
+});
+
 test.concurrent('a release with a base of its own copies what has not changed, whatever its name', async () => {
   const { s3, env, publish, upload, promote, manifest } = await anAccount();
   const first = idIn((await upload()).report);

@@ -22,6 +22,7 @@ import {
 } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { pagesIn } from '../../lambda/shared/content-bucket.ts';
 import { LocalS3, type LocalS3Options } from '../../local/aws/s3.ts';
 import { byUtf8, list } from '../../local/aws/s3-listing.ts';
 import { BucketStore } from '../../local/aws/s3-store.ts';
@@ -193,6 +194,20 @@ describe('what is put comes back', () => {
     const { client } = await aService();
     for (const key of ODD_KEYS) await put(client, key, { Body: `body of ${key}` });
     for (const key of ODD_KEYS) expect(await text(client, key)).toBe(`body of ${key}`);
+  });
+
+  test('a page of the functions, which is compressed when it is large', async () => {
+    const { client } = await aService();
+    const { signal } = new AbortController();
+    const pages = pagesIn(client, Bucket, (id) => `_site/releases/${id}.json`);
+    const large = JSON.stringify(Array.from({ length: 9_000 }, (_, index) => `page é ${index}`));
+    const version = await pages.write('a', large, undefined, signal);
+    expect(await pages.read('a', signal)).toEqual({ text: large, version });
+    const second = await pages.write('a', `${large}\n`, version, signal);
+    expect(await pages.read('a', signal)).toEqual({ text: `${large}\n`, version: second });
+    // Written before pages were compressed.
+    await put(client, '_site/releases/b.json', { Body: large });
+    expect((await pages.read('b', signal))?.text).toBe(large);
   });
 
   test('an empty object too', async () => {

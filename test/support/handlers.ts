@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { bundle as bundleInto } from '../../lib/release/bundle.ts';
 import { nodeFor } from '../../local/lambda/functions.ts';
 
@@ -228,7 +229,9 @@ export class S3Fake {
   }
 
   json(name: string): unknown {
-    return JSON.parse(String(this.objects.get(name)?.bytes));
+    const { bytes, headers } = this.objects.get(name) as FakeObject;
+    const isCompressed = headers['content-encoding'] === 'gzip';
+    return JSON.parse(String(isCompressed ? gunzipSync(bytes as Buffer) : bytes));
   }
 
   readonly answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -283,6 +286,7 @@ export class S3Fake {
       ...(size < KEPT_BYTES && { bytes: Buffer.concat(kept) }),
       headers: {
         'content-type': request.headers['content-type'],
+        'content-encoding': request.headers['content-encoding'],
         'cache-control': request.headers['cache-control'],
         'x-amz-checksum-sha256': claimed?.toString(),
       },
@@ -315,8 +319,10 @@ export class S3Fake {
       return fail(response, S3Fake.error(404, 'NoSuchKey'));
     }
     const checksum = request.headers['x-amz-checksum-mode'] === 'ENABLED';
+    const encoding = object.headers['content-encoding'];
     response.writeHead(200, {
       'content-length': object.size,
+      ...(encoding !== undefined && { 'content-encoding': encoding }),
       etag: etagOf(object),
       ...(checksum && { 'x-amz-checksum-sha256': object.sha256 }),
     });
