@@ -68,3 +68,46 @@ test('no page keeps the look for hashes and modules busy for ever', () => {
   `;
   expect(printedBy(code)).toBe('1 0 true');
 }, 90_000);
+
+test('no path keeps the upload busy for ever, whatever files it is held against', () => {
+  const code = `
+    import { mkdtempSync, rmSync } from 'node:fs';
+    import { tmpdir } from 'node:os';
+    import { join } from 'node:path';
+    import { readHeaders, resolveHeaders } from './lambda/upload/headers.ts';
+    const folder = mkdtempSync(join(tmpdir(), 'headers-'));
+    const paths = [
+      '/' + '*a'.repeat(8) + 'z',
+      '/' + '*a'.repeat(900) + 'z',
+      '/' + ':p/*a'.repeat(100) + '/z',
+      '/' + '*/'.repeat(900) + 'z',
+      '/' + ':p/'.repeat(500) + 'z',
+    ];
+    const files = ['a'.repeat(60), 'a'.repeat(900), 'a/'.repeat(450) + 'a', 'é'.repeat(450)];
+    const text = paths.map((path) => path + '\\n  X-A: 1').join('\\n');
+    readHeaders(text, folder).then(({ rules, problems }) => {
+      rmSync(folder, { recursive: true });
+      console.log(problems.length, rules.length, resolveHeaders(rules, files).sets.size);
+    });
+  `;
+  expect(printedBy(code)).toBe('0 5 0');
+}, 90_000);
+
+test('no rules keep the upload busy for ever, however many there are and whatever files', () => {
+  const code = `
+    import { compile } from './lambda/upload/redirects/program.ts';
+    const problemsOf = (rules, paths) => compile(
+      rules.map(([from, to], index) => ({ line: index + 1, from, to, status: 301, force: false })),
+      paths, ['assets/*'], 'any',
+    ).problems.length;
+    const pages = many(20_000, (i) => 'section-' + i + '/page/index.html');
+    console.log(
+      problemsOf(many(20_000, (i) => ['/p' + i, '/p' + (i + 1)]), []),
+      problemsOf(many(20_000, (i) => ['/section-' + i + '/*', '/archive/' + i + '/:splat']), pages),
+      problemsOf(many(20_000, (i) => ['/section-' + i + '/page', '/x']), pages),
+      problemsOf(many(180, (i) => ['/' + i + '/*', '/archive/' + i + '/:splat']), pages),
+      problemsOf([['/:a', '/' + ':a'.repeat(50)]], []),
+    );
+  `;
+  expect(printedBy(code)).toBe('1 1 0 0 1');
+}, 90_000);

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import redirector from 'netlify-redirector';
 import { describe, expect, test } from 'vitest';
@@ -228,36 +227,6 @@ describe('the values', () => {
     expect((await compiled('/a /c\n', FILES)).program?.rules).not.toBe(one?.rules);
   });
 });
-
-test('no rules keep the upload busy for ever, however many there are and whatever files', () => {
-  // In a process of its own, since nothing interrupts what does not wait for anything.
-  const code = `
-    import { compile } from './lambda/upload/redirects/program.ts';
-    const many = (count, of) => Array.from({ length: count }, (_, index) => of(index));
-    const problemsOf = (rules, paths) => compile(
-      rules.map(([from, to], index) => ({ line: index + 1, from, to, status: 301, force: false })),
-      paths, ['assets/*'], 'any',
-    ).problems.length;
-    const pages = many(20_000, (i) => 'section-' + i + '/page/index.html');
-    console.log(
-      problemsOf(many(20_000, (i) => ['/p' + i, '/p' + (i + 1)]), []),
-      problemsOf(many(20_000, (i) => ['/section-' + i + '/*', '/archive/' + i + '/:splat']), pages),
-      problemsOf(many(20_000, (i) => ['/section-' + i + '/page', '/x']), pages),
-      problemsOf(many(180, (i) => ['/' + i + '/*', '/archive/' + i + '/:splat']), pages),
-      problemsOf([['/:a', '/' + ':a'.repeat(50)]], []),
-    );
-  `;
-  const { stdout, stderr, signal } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--input-type=module', '-e', code],
-    { cwd: new URL('../..', import.meta.url), encoding: 'utf8', timeout: 60_000 },
-  );
-  expect({ stdout, stderr, signal }).toEqual({
-    stdout: '1 1 0 0 1\n',
-    stderr: '',
-    signal: null,
-  });
-}, 90_000);
 
 test('the rule that decides is the first one that matches, in whatever file', () => {
   const part = fc.constantFrom('a', 'b', ':p', ':q', '');
