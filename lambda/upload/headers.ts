@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllHeaders } from '@netlify/headers-parser';
-import pMap from 'p-map';
 import { addressesOf } from './addressing.ts';
+import { eachLine, LINE_CHARACTERS, problemInLength } from './lines.ts';
 import { matcherOf, specialIn } from './path-pattern.ts';
 import type { ArtifactFile } from './plan.ts';
 import { beginningOf, count, listed } from './words.ts';
@@ -53,11 +53,6 @@ const TAKEN = new Set(
 );
 const TAKEN_FAMILY = /^x-(?:accel|amz|amzn|edge)-/;
 
-const LINES_AT_ONCE = 8;
-
-/** Twice what S3 stores with a file. The parser takes minutes for a line of a megabyte, in which no timer fires. */
-const LINE_CHARACTERS = 2 * METADATA_BYTES;
-
 /** Some hundred times what sites have. Each is held against every file, and the expressions of a million would fill the memory. */
 const MOST_PATHS = 2_000;
 
@@ -79,14 +74,7 @@ export async function readHeaders(
     const problem = `${HEADERS_FILE}: got ${got} paths; use at most ${most}, /images/* instead of one for each file`;
     return { rules: [], problems: [problem] };
   }
-  const parsed = await pMap(
-    lines,
-    (line, index) => {
-      check();
-      return parseLine(line, join(folder, `${HEADERS_FILE}-${index}`));
-    },
-    { concurrency: LINES_AT_ONCE },
-  );
+  const parsed = await eachLine(lines, join(folder, HEADERS_FILE), parseLine, check);
   const rules: (HeadersRule & { readonly headers: Map<string, string> })[] = [];
   const problems: string[] = [];
   for (const [index, one] of parsed.entries()) {
@@ -126,12 +114,8 @@ const PROBE = 'x-probe';
 async function parseLine(line: string, file: string): Promise<Line> {
   const content = line.trim();
   if (content === '') return { kind: 'nothing' };
-  if (content.length > LINE_CHARACTERS) {
-    return {
-      kind: 'wrong',
-      problem: `a line can have ${LINE_CHARACTERS.toLocaleString('en')} characters`,
-    };
-  }
+  const tooLong = problemInLength(line);
+  if (tooLong) return { kind: 'wrong', problem: tooLong };
   const before = `/${'-'.repeat(content.length)}`;
   await writeFile(file, `${before}\n${line}\n${PROBE}: 1`);
   const { headers, errors } = await parseAllHeaders({

@@ -50,21 +50,19 @@ export async function readRules(
 ): Promise<Rules> {
   const published = files.filter(({ path }) => ![REDIRECTS_FILE, HEADERS_FILE].includes(path));
   const paths = published.map(({ path }) => path);
-  let problems: readonly string[] = [];
+  const problems: (readonly string[])[] = [];
 
   async function contentOf(name: string, option: string, isOn: boolean) {
     const file = files.find(({ path }) => path === name);
     if (file === undefined) return undefined;
     if (!isOn) {
-      problems = [
-        ...problems,
+      problems.push([
         `${name}: would do nothing, because ${option} is off; set ${option}: true in site.config.ts and deploy, or leave the file out of the site`,
-      ];
+      ]);
     } else if (file.size > MOST_BYTES) {
-      problems = [
-        ...problems,
+      problems.push([
         `${name}: got ${file.size.toLocaleString('en')} bytes; use at most ${MOST_BYTES.toLocaleString('en')}`,
-      ];
+      ]);
     } else return text(await open(name));
     return undefined;
   }
@@ -74,20 +72,20 @@ export async function readRules(
   if (content !== undefined) {
     const read = await readRedirects(content, folder, check);
     redirects = compile(read.redirects, paths, immutable, style);
-    problems = [...problems, ...read.problems, ...redirects.problems];
+    problems.push(read.problems, redirects.problems);
   }
   let headers: ResolvedHeaders | undefined;
   const headersContent = await contentOf(HEADERS_FILE, 'headersFile', on.headers);
   if (headersContent !== undefined) {
     const read = await readHeaders(headersContent, folder, check);
     headers = resolveHeaders(read.rules, paths, check);
-    problems = [...problems, ...read.problems, ...headers.problems];
+    problems.push(read.problems, headers.problems);
   }
   return {
     files: headers ? withHeaders(published, headers) : published,
     redirects,
     headers,
-    problems,
+    problems: problems.flat(),
     findings: [...(redirects?.findings ?? []), ...(headers?.findings ?? [])],
   };
 }

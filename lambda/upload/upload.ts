@@ -35,6 +35,7 @@ import { openArtifact } from './artifact.ts';
 import type { Fingerprinted, FingerprintInput } from './fingerprint/fingerprint.ts';
 import { atMost, inspect, KEPT_FINDINGS } from './gates.ts';
 import { HEADERS_FILE } from './headers.ts';
+import { inTime } from './in-time.ts';
 import { readUploadParameters } from './parameters.ts';
 import { differs, type Plan, planRelease } from './plan.ts';
 import { type Rules, type RulesFiles, readRules } from './rules.ts';
@@ -197,7 +198,7 @@ export async function upload(
           rulesFiles,
           immutable,
           urls.style,
-          inTime(clock, invocation, visitors),
+          inTime(SHARE_FOR_RULES, { ...invocation, clock }, () => tooManyRules(visitors)),
         );
         const { redirects } = rules;
         const { addressing, problems } = addressingFor(rules.files, urls, immutable);
@@ -290,18 +291,11 @@ async function fingerprinted(
   return fingerprint({ ...built, settings, headers, visitors });
 }
 
-/** Asked between files, since nothing interrupts what does not wait for anything. */
-function inTime(clock: Clock, { endAt, signal }: Invocation, visitors: string): () => void {
-  const until = clock.now() + (endAt - clock.now()) * SHARE_FOR_RULES;
-  return () => {
-    signal.throwIfAborted();
-    if (clock.now() < until) return;
-    throw new Failure(
-      'JobFailed',
-      `_redirects, _headers: a quarter of an invocation was over before all lines had been read and held against every file. Use fewer lines, with fewer * in them. ${visitors}`,
-    );
-  };
-}
+const tooManyRules = (visitors: string): Failure =>
+  new Failure(
+    'JobFailed',
+    `_redirects, _headers: a quarter of an invocation was over before all lines had been read and held against every file. Use fewer lines, with fewer * in them. ${visitors}`,
+  );
 
 interface Progress {
   /** In bytes. */

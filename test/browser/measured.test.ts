@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BrowserVisitor } from '../../proof/measured/browser-visitor.ts';
@@ -12,6 +9,7 @@ import { siteOf } from '../../proof/measured/site.ts';
 import { Tally } from '../../proof/measured/tally.ts';
 import type { Way } from '../../proof/measured/way.ts';
 import { CHROMIUM, demandBrowserInCI, launchBrowser } from '../support/browser.ts';
+import { serve } from '../support/handlers.ts';
 import { removeDirectories } from '../support/local-stack.ts';
 
 demandBrowserInCI();
@@ -67,7 +65,7 @@ test.each(['style.css', 'app.js', 'chunk.js', 'data.json'])(
   'a page load without %s has failed, and is not mixed',
   async (missing) => {
     const files = siteOf(3, { pages: 0, hashed: false });
-    const server = createServer(({ url = '/' }, response) => {
+    const { url: siteUrl, close } = await serve(async ({ url = '/' }, response) => {
       const path = url === '/' ? 'index.html' : url.slice(1);
       const content = path.endsWith(missing) ? undefined : files.get(path);
       const type = { css: 'text/css', js: 'text/javascript', json: 'application/json' };
@@ -75,8 +73,6 @@ test.each(['style.css', 'app.js', 'chunk.js', 'data.json'])(
       response.setHeader('Content-Type', type[extension] ?? 'text/html');
       response.writeHead(content === undefined ? 403 : 200).end(content);
     });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const siteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const settings = { siteUrl, roundTrip: 0, cache: false };
     const visitors = [
       new HttpVisitor(settings),
@@ -90,8 +86,7 @@ test.each(['style.css', 'app.js', 'chunk.js', 'data.json'])(
       }
     } finally {
       await Promise.all(visitors.map((visitor) => visitor.close()));
-      server.closeAllConnections();
-      server.close();
+      await close();
     }
   },
 );

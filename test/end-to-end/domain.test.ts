@@ -1,7 +1,6 @@
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
+import { raw } from '../support/local-aws.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -44,28 +43,11 @@ afterAll(async () => {
   await removeDirectories();
 });
 
-interface Answer {
-  readonly status: number | undefined;
-  readonly location: string | undefined;
-  readonly body: string;
-}
-
 /** Of the address as it stands: fetch would normalise it, and write the host itself. */
-function get(host: string | undefined, path: string, method = 'GET'): Promise<Answer> {
-  const { hostname, port } = new URL(stack.siteUrl);
-  return new Promise((resolve, reject) => {
-    request(
-      { hostname, port, path, method, headers: host === undefined ? {} : { host } },
-      async (response) =>
-        resolve({
-          status: response.statusCode,
-          location: response.headers.location,
-          body: await text(response),
-        }),
-    )
-      .once('error', reject)
-      .end();
-  });
+async function get(host: string | undefined, path: string, method = 'GET') {
+  const own = host === undefined ? undefined : { headers: { host } };
+  const { status, headers, body } = await raw(`${stack.siteUrl}${path}`, { method, ...own });
+  return { status, location: headers.location, body };
 }
 
 test('its first release comes up, although no DNS leads here', () => {

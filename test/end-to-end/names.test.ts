@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
-import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LocalStack } from '../../local/stack.ts';
+import { raw } from '../support/local-aws.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -127,14 +126,7 @@ afterAll(async () => {
 
 /** What visitors get at the address of a file: every character of its name as it is. */
 const fetched = (name: string) =>
-  new Promise<{ readonly status: number | undefined; readonly body: Buffer }>((resolve, reject) => {
-    const path = `/${name.split('/').map(encodeURIComponent).join('/')}`;
-    request({ host: '127.0.0.1', port: new URL(stack.siteUrl).port, path }, (answer) =>
-      buffer(answer).then((body) => resolve({ status: answer.statusCode, body }), reject),
-    )
-      .on('error', reject)
-      .end();
-  });
+  raw(`${stack.siteUrl}/${name.split('/').map(encodeURIComponent).join('/')}`);
 
 test('names that no release can have are refused in our own words, all at once', async () => {
   for (const name of Object.keys(REFUSED)) await clone.write(`public/${name}`, 'x');
@@ -159,8 +151,8 @@ test('odd names and sizes are pushed, published and come back byte for byte', as
   expect(await clone.push()).toMatch(/^published /m);
   const wrong: string[] = [];
   for (const [name, content] of files) {
-    const { status, body } = await fetched(name);
-    if (status !== 200 || !body.equals(content)) wrong.push(`${name}: ${status}`);
+    const { status, bytes } = await fetched(name);
+    if (status !== 200 || !bytes.equals(content)) wrong.push(`${name}: ${status}`);
   }
   expect(wrong).toEqual([]);
 });

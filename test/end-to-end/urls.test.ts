@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SiteConfig } from '../../lib/config.ts';
 import type { LocalStack } from '../../local/stack.ts';
+import { raw } from '../support/local-aws.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -23,22 +23,10 @@ let stack: LocalStack;
 let clone: Clone;
 
 /** `301 /about`, or the status with the first line of what came, after the path exactly as it is written. */
-const ask = (path: string, method = 'GET') =>
-  new Promise<string>((resolve, reject) => {
-    const { port } = new URL(stack.siteUrl);
-    request({ host: '127.0.0.1', port, path, method }, (answer) => {
-      let body = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (text) => {
-        body += text;
-      });
-      answer.on('end', () =>
-        resolve(`${answer.statusCode} ${answer.headers.location ?? body.split('\n')[0]}`.trim()),
-      );
-    })
-      .on('error', reject)
-      .end();
-  });
+async function ask(path: string, method = 'GET'): Promise<string> {
+  const { status, headers, body } = await raw(`${stack.siteUrl}${path}`, { method });
+  return `${status} ${headers.location ?? body.split('\n')[0]}`.trim();
+}
 
 beforeAll(async () => {
   state = await aDirectory('state');

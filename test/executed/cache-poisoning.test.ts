@@ -1,9 +1,8 @@
-import { request as send } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CACHE_FOR_EVER } from '../../lib/release/contract.ts';
 import type { LocalStack } from '../../local/stack.ts';
+import { raw } from '../support/local-aws.ts';
 import {
   aDirectory,
   aLocalStack,
@@ -78,17 +77,13 @@ afterAll(async () => {
 
 /** What the answer is, without what belongs to its moment. */
 async function ask(path: string, { method = 'GET', query = '', headers, body }: Attack = {}) {
-  const { hostname, port } = new URL(stack.siteUrl);
-  const call = send({ hostname, port, path: `/${path}${query}`, method, headers: { ...headers } });
-  const [answer] = await new Promise<[import('node:http').IncomingMessage]>((done, failed) =>
-    call
-      .on('error', failed)
-      .on('response', (message) => done([message]))
-      .end(body),
-  );
-  const said = await text(answer);
+  const answer = await raw(`${stack.siteUrl}/${path}${query}`, {
+    method,
+    headers: { ...headers },
+    ...(body !== undefined && { body }),
+  });
   const { date: _, age: __, 'x-amz-cf-id': ___, 'last-modified': ____, ...kept } = answer.headers;
-  return { status: answer.statusCode, headers: kept, body: said };
+  return { status: answer.status, headers: kept, body: answer.body };
 }
 
 test.each(Object.keys(ATTACKS))(

@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { Failure } from '../../shared/failure.ts';
 import { isPage } from '../content-type.ts';
 import { headersWithout, type ResolvedHeaders } from '../headers.ts';
+import { inTime } from '../in-time.ts';
 import { problemInName } from '../names.ts';
 import type { ArtifactFile } from '../plan.ts';
 import { Site, type SiteRules } from '../site.ts';
@@ -56,13 +57,9 @@ const FILES_AT_ONCE = 4;
  * @throws Failure (JobFailed) if it cannot be done in half of an invocation.
  */
 export async function fingerprint(input: FingerprintInput): Promise<Fingerprinted> {
-  const { files, headers, settings, clock, signal } = input;
+  const { files, headers, settings } = input;
   const site = new Site(input);
-  const until = clock.now() + (input.endAt - clock.now()) * SHARE;
-  const check = (done: number) => {
-    signal.throwIfAborted();
-    if (clock.now() >= until) throw tooSlow(done, files.length, input.visitors);
-  };
+  const check = inTime(SHARE, input, (done: number) => tooSlow(done, files.length, input.visitors));
   const texts = new Map(headers?.texts);
   const policyHashes = settings.policyHashes || [...texts.values()].some(hasHashSource);
   const found = await scan({

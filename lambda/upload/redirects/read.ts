@@ -1,10 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllRedirects } from '@netlify/redirect-parser';
-import pMap from 'p-map';
 import { ERROR_PAGE_PATH } from '../../../lib/release/contract.ts';
 import { spelled } from '../../../lib/release/redirects.ts';
-import { VALUE_BYTES } from '../../shared/store.ts';
+import { eachLine, LINE_CHARACTERS, problemInLength } from '../lines.ts';
 import { beginningOf } from '../words.ts';
 
 /** In Netlify's syntax, at the top of the built site. It is read, and not published. */
@@ -40,11 +39,6 @@ interface Parsed {
   readonly signed?: string;
 }
 
-const LINES_AT_ONCE = 8;
-
-/** Four times what a rule can have, so that there is room for a comment behind it. */
-const LINE_CHARACTERS = 4 * VALUE_BYTES;
-
 /** Of those that are wrong for the same reason in one line. */
 const SHOWN_NAMES = 10;
 
@@ -66,15 +60,7 @@ export async function readRedirects(
   const redirects: Redirect[] = [];
   const problems: string[] = [];
   const lines = text.split('\n');
-  // Line by line, because the parser does not say which line a rule comes from, and looks at one at a time anyway.
-  const parsed = await pMap(
-    lines,
-    (line, index) => {
-      check();
-      return parseLine(line, join(folder, `${REDIRECTS_FILE}-${index}`));
-    },
-    { concurrency: LINES_AT_ONCE },
-  );
+  const parsed = await eachLine(lines, join(folder, REDIRECTS_FILE), parseLine, check);
   for (const [index, { rule, error }] of parsed.entries()) {
     const content = beginningOf(lines[index] as string, LINE_CHARACTERS);
     const wrong = error === undefined ? (rule ? problemsWith(rule) : []) : [error];
@@ -100,11 +86,9 @@ async function parseLine(
   /** Written for the parser, which insists on a file. */
   file: string,
 ): Promise<{ readonly rule?: Parsed; readonly error?: string }> {
-  const { length } = line.trim();
-  if (length === 0) return {};
-  if (length > LINE_CHARACTERS) {
-    return { error: `a line can have ${LINE_CHARACTERS.toLocaleString('en')} characters` };
-  }
+  if (line.trim() === '') return {};
+  const tooLong = problemInLength(line);
+  if (tooLong) return { error: tooLong };
   await writeFile(file, line);
   const { redirects, errors } = await parseAllRedirects({
     redirectsFiles: [file],
