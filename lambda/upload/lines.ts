@@ -20,17 +20,23 @@ export const problemInLength = (line: string): string | undefined =>
  * @param file each line is given to `parse` with a name of its own that begins so, since the parsers insist on files
  * @param check called before every line; throws to give up
  */
-export const eachLine = <Parsed>(
+export async function eachLine<Parsed>(
   lines: readonly string[],
   file: string,
   parse: (line: string, file: string) => Promise<Parsed>,
   check: () => void,
-): Promise<Parsed[]> =>
-  pMap(
-    lines,
-    (line, index) => {
-      check();
-      return parse(line, `${file}-${index}`);
-    },
-    { concurrency: LINES_AT_ONCE },
-  );
+): Promise<Parsed[]> {
+  try {
+    return await pMap(
+      lines,
+      (line, index) => {
+        check();
+        return parse(line, `${file}-${index}`);
+      },
+      // Those that are under way still write into the folder, which the caller removes after an error.
+      { concurrency: LINES_AT_ONCE, stopOnError: false },
+    );
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  }
+}

@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllHeaders } from '@netlify/headers-parser';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readHeaders, resolveHeaders, withHeaders } from '../../lambda/upload/headers.ts';
+import { eachLine } from '../../lambda/upload/lines.ts';
 import { readRedirects } from '../../lambda/upload/redirects/read.ts';
 import { runs } from '../support/fuzz.ts';
 
@@ -162,6 +164,22 @@ test.each<[string, (...of: Parameters<typeof readHeaders>) => Promise<unknown>]>
   };
   const reading = inFolder((folder) => read('# a line\n'.repeat(9), folder, giveUp));
   await expect(reading).rejects.toThrow('no more time');
+});
+
+test('whoever gives up between two lines may remove the folder: no line is under way any more', async () => {
+  let [begun, ended] = [0, 0];
+  const parse = async () => {
+    begun += 1;
+    await sleep(50);
+    ended += 1;
+  };
+  const giveUp = () => {
+    if (begun === 3) throw new Error('no more time');
+  };
+  await expect(eachLine([...'abcdefghijkl'], 'file', parse, giveUp)).rejects.toThrow(
+    'no more time',
+  );
+  expect([begun, ended]).toEqual([3, 3]);
 });
 
 test('many paths and many files are given up where the caller says so', async () => {
